@@ -1,0 +1,109 @@
+// NumPy arrays as the kernels see them. Each function answers "is this what the kernel covers?"; where it is not, the
+// binding returns NotImplemented and the ordinary definition of the operation runs.
+#pragma once
+#include <Python.h>
+
+#include <nanobind/nanobind.h>
+
+#include <numpy/arrayobject.h>
+
+#include "gemm.h"
+
+namespace facula {
+
+namespace nb = nanobind;
+
+inline nb::object declined() { return nb::borrow(Py_NotImplemented); }
+
+template <typename T>
+struct TypeNumber;
+template <>
+struct TypeNumber<float> {
+  static constexpr int value = NPY_FLOAT32;
+};
+template <>
+struct TypeNumber<double> {
+  static constexpr int value = NPY_FLOAT64;
+};
+template <>
+struct TypeNumber<int64_t> {
+  static constexpr int value = NPY_INT64;
+};
+template <>
+struct TypeNumber<uint8_t> {
+  static constexpr int value = NPY_UINT8;
+};
+
+// A plain ndarray of T in this machine's byte order and alignment, of any strides; else null.
+template <typename T>
+PyArrayObject* any_array(nb::handle object) {
+  if (!PyArray_CheckExact(object.ptr())) return nullptr;
+  auto* array = reinterpret_cast<PyArrayObject*>(object.ptr());
+  return PyArray_TYPE(array) == TypeNumber<T>::value && PyArray_ISBEHAVED_RO(array) ? array : nullptr;
+}
+
+// The same, C-contiguous.
+template <typename T>
+PyArrayObject* dense_array(nb::handle object) {
+  PyArrayObject* array = any_array<T>(object);
+  return array && PyArray_IS_C_CONTIGUOUS(array) ? array : nullptr;
+}
+
+template <typename T>
+T* data(PyArrayObject* array) {
+  return static_cast<T*>(PyArray_DATA(array));
+}
+
+inline bool same_shape(PyArrayObject* a, PyArrayObject* b) { return PyArray_SAMESHAPE(a, b); }
+
+template <typename T>
+nb::object new_array(int dimensions, const npy_intp* shape) {
+  PyObject* array = PyArray_EMPTY(dimensions, const_cast<npy_intp*>(shape), TypeNumber<T>::value, 0);
+  if (!array) throw nb::python_error();
+  return nb::steal(array);
+}
+
+template <typename T>
+nb::object new_like(PyArrayObject* array) {
+  return new_array<T>(PyArray_NDIM(array), PyArray_DIMS(array));
+}
+
+inline PyArrayObject* as_array(const nb::object& object) { return reinterpret_cast<PyArrayObject*>(object.ptr()); }
+
+// A float32 matrix one of whose strides is one element: rows and columns may be any slice otherwise.
+inline bool as_matrix(PyArrayObject* array, Matrix& matrix) {
+  if (PyArray_NDIM(array) != 2) return false;
+  const npy_intp rows = PyArray_DIM(array, 0), columns = PyArray_DIM(array, 1), unit = sizeof(float);
+  npy_intp row = PyArray_STRIDE(array, 0), column = PyArray_STRIDE(array, 1);
+  if (row % unit || column % unit) return false;
+  row /= unit, column /= unit;
+  // The stride of a dimension of one element means nothing: read such a matrix as dense.
+  if (columns <= 1 && row != 1) column = 1;
+  if (rows <= 1 && column != 1) row = 1;
+  if (row != 1 && column != 1) return false;
+  matrix = {data<float>(array), row, column};
+  return true;
+}
+
+// A dense array's dimensions but the last, as one.
+inline int64_t leading_size(PyArrayObject* array) {
+  int64_t size = 1;
+  for (int i = 0; i + 1 < PyArray_NDIM(array); ++i) size *= PyArray_DIM(array, i);
+  return size;
+}
+
+// Lets other Python threads run while a kernel works, where the work is worth the hand-over.
+class Unlocked {
+ public:
+  explicit Unlocked(int64_t operations) : state(operations > 100000 ? PyEval_SaveThread() : nullptr) {}
+  ~Unlocked() {
+    if (state) PyEval_RestoreThread(state);
+  }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  PyThreadState* state;
+};
+
+}  // namespace facula

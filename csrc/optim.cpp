@@ -1,0 +1,129 @@
+// The order of operations and the places where a product and a sum are fused are those of PyTorch's default CPU path
+// (one operation after the other over whole tensors), so that results agree to the last bit or nearly.
+#include "optim.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu.h"
+#include "parallel.h"
+
+namespace facula {
+namespace {
+
+constexpr int64_t kChunk = 16384;  // elements: some 200 KB of operands, and microseconds of work
+
+struct Piece {
+  size_t parameter;
+  int64_t begin, end;
+};
+
+template <typename Parameter>
+std::vector<Piece> pieces(const std::vector<Parameter>& parameters) {
+  std::vector<Piece> all;
+  for (size_t i = 0; i < parameters.size(); ++i)
+    for (int64_t begin = 0; begin < parameters[i].size; begin += kChunk)
+      all.push_back({i, begin, std::min(begin + kChunk, parameters[i].size)});
+  return all;
+}
+
+// a * b + c; one rounding where the hardware does that.
+template <bool fused, typename T>
+FACULA_INLINE T multiply_add(T a, T b, T c) {
+  if constexpr (fused) return std::fma(a, b, c);
+  return a * b + c;
+}
+
+template <bool fused, bool momentum, typename T>
+FACULA_INLINE void sgd_body(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
+  const T step = static_cast<T>(-o.lr), decay = static_cast<T>(o.weight_decay), keep = static_cast<T>(o.momentum),
+          take = static_cast<T>(1 - o.dampening), sign = o.maximize ? T(-1) : T(1);
+  const bool first = p.first, nesterov = o.nesterov;
+  T* __restrict value = p.value;
+  const T* __restrict gradient = p.gradient;
+  T* __restrict buffer = p.buffer;
+  for (int64_t i = begin; i < end; ++i) {
+    T g = multiply_add<fused>(value[i], decay, gradient[i] * sign);
+    if constexpr (momentum) {
+      T held = first ? g : multiply_add<fused>(g, take, buffer[i] * keep);
+      buffer[i] = held;
+      g = nesterov ? multiply_add<fused>(held, keep, g) : held;
+    }
+    value[i] = multiply_add<fused>(g, step, value[i]);
+  }
+}
+
+template <bool fused, bool amsgrad, typename T>
+FACULA_INLINE void adam_body(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
+  const T decay = static_cast<T>(o.decoupled ? 0 : o.weight_decay);
+  const T shrink = static_cast<T>(o.decoupled ? 1 - o.lr * o.weight_decay : 1);
+  const T weight = static_cast<T>(1 - o.beta1), beta2 = static_cast<T>(o.beta2);
+  const T rest2 = static_cast<T>(1 - o.beta2), epsilon = static_cast<T>(o.epsilon), sign = o.maximize ? T(-1) : T(1);
+  const T step = static_cast<T>(-(o.lr / (1 - std::pow(o.beta1, p.step))));
+  const T correction = static_cast<T>(std::sqrt(1 - std::pow(o.beta2, p.step)));
+  const bool light = std::abs(weight) < T(0.5);  // interpolate from the nearer end, which rounds less
+  const T slope = light ? weight : weight - 1;
+  T* __restrict value = p.value;
+  const T* __restrict gradient = p.gradient;
+  T* __restrict mean = p.mean;
+  T* __restrict square = p.square;
+  T* __restrict largest = p.largest;
+  for (int64_t i = begin; i < end; ++i) {
+    T g = gradient[i] * sign;
+    T v = value[i] * shrink;
+    g = multiply_add<fused>(v, decay, g);
+    T m = multiply_add<fused>(slope, g - mean[i], light ? mean[i] : g);
+    T s = multiply_add<fused>(rest2 * g, g, square[i] * beta2);
+    mean[i] = m;
+    square[i] = s;
+    if constexpr (amsgrad) {
+      s = largest[i] = (largest[i] > s || largest[i] != largest[i]) ? largest[i] : s;  // a NaN stays
+    }
+    T divisor = std::sqrt(s) / correction + epsilon;
+    value[i] = v + step * m / divisor;
+  }
+}
+
+template <typename T>
+FACULA_AVX2 void sgd_avx2(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
+  p.buffer ? sgd_body<true, true>(p, begin, end, o) : sgd_body<true, false>(p, begin, end, o);
+}
+template <typename T>
+void sgd_plain(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
+  p.buffer ? sgd_body<false, true>(p, begin, end, o) : sgd_body<false, false>(p, begin, end, o);
+}
+template <typename T>
+FACULA_AVX2 void adam_avx2(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
+  p.largest ? adam_body<true, true>(p, begin, end, o) : adam_body<true, false>(p, begin, end, o);
+}
+template <typename T>
+void adam_plain(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
+  p.largest ? adam_body<false, true>(p, begin, end, o) : adam_body<false, false>(p, begin, end, o);
+}
+
+}  // namespace
+
+template <typename T>
+void sgd_step(const std::vector<SgdParameter<T>>& parameters, const SgdOptions& options) {
+  const std::vector<Piece> all = pieces(parameters);
+  const auto step = cpu::has_avx2() ? sgd_avx2<T> : sgd_plain<T>;
+  parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) step(parameters[all[i].parameter], all[i].begin, all[i].end, options);
+  });
+}
+
+template <typename T>
+void adam_step(const std::vector<AdamParameter<T>>& parameters, const AdamOptions& options) {
+  const std::vector<Piece> all = pieces(parameters);
+  const auto step = cpu::has_avx2() ? adam_avx2<T> : adam_plain<T>;
+  parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) step(parameters[all[i].parameter], all[i].begin, all[i].end, options);
+  });
+}
+
+template void sgd_step<float>(const std::vector<SgdParameter<float>>&, const SgdOptions&);
+template void sgd_step<double>(const std::vector<SgdParameter<double>>&, const SgdOptions&);
+template void adam_step<float>(const std::vector<AdamParameter<float>>&, const AdamOptions&);
+template void adam_step<double>(const std::vector<AdamParameter<double>>&, const AdamOptions&);
+
+}  // namespace facula

@@ -1,0 +1,412 @@
+"""Reverse-mode differentiation over the recorded graph.
+
+Nodes run in the order of their sequence numbers, the youngest first: whatever used a node's result was recorded
+after it, so its gradient is complete when its turn comes. There is no recursion, so depth has no limit.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from .._tensor import Tensor, wrap
+from .mode import grad_mode
+from .node import AccumulateGrad, Node
+from .op import _QUIET, _extobj_contextvar, refresh
+
+_by_sequence = attrgetter("seq")
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves they depend on.
+
+    Args:
+        tensors: one Tensor or a sequence of them; without `grad_tensors` each must have one element.
+        grad_tensors: the vectors to multiply the Jacobians by, one for each tensor, of its shape.
+        retain_graph: keep what the graph saved, so that it can be used again. Default: `create_graph`.
+        create_graph: record the backward pass itself, for higher derivatives.
+        inputs: accumulate into these tensors only.
+
+    Raises:
+        RuntimeError: a tensor is not a scalar and has no grad; it does not require grad; the graph was freed.
+    """
+    roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    if grad_variables is not None:
+        grad_tensors = grad_variables
+    if grad_tensors is None or isinstance(grad_tensors, Tensor):
+        grad_tensors = (grad_tensors,) * (1 if grad_tensors is not None else len(roots))
+    grads = _root_gradients(roots, tuple(grad_tensors), create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    targets = None
+    if inputs is not None:
+        targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        if not targets:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        for t in targets:
+            if not t._requires_grad:
+                raise RuntimeError("One of the differentiated Tensors does not require grad")
+        found = _run(roots, grads, keep, create_graph, targets)
+        for t in targets:
+            g = found.get(_key(t))
+            if g is not None:
+                _accumulate(t, g, create_graph)
+        return
+    _run(roots, grads, keep, create_graph, None)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of the sum of `outputs` (weighted by `grad_outputs`) with respect to each of `inputs`.
+
+    `.grad` attributes stay as they are. With `create_graph=True` the result can be differentiated again.
+
+    Args:
+        allow_unused: give None for an input that the outputs do not depend on, instead of RuntimeError.
+        materialize_grads: give zeros for such an input.
+
+    >>> import facula
+    >>> x = facula.tensor(3.0, requires_grad=True)
+    >>> (dx,) = facula.autograd.grad(x ** 3, x, create_graph=True)
+    >>> facula.autograd.grad(dx, x)
+    (tensor(18.),)
+    """
+    if not only_inputs:
+        raise NotImplementedError("[grad] only_inputs=False is not supported: use backward()")
+    if is_grads_batched:
+        raise NotImplementedError("[grad] is_grads_batched=True is not supported")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor):
+        grad_outputs = (grad_outputs,) * (1 if grad_outputs is not None else len(roots))
+    for t in targets:
+        if not t._requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    grads = _root_gradients(roots, tuple(grad_outputs), create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    found = _run(roots, grads, keep, create_graph, targets)
+    result: list[Any] = []
+    for t in targets:
+        g = found.get(_key(t))
+        if g is None and materialize_grads:
+            g = np.zeros_like(t._array)
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+        result.append(g if g is None or isinstance(g, Tensor) else wrap(g))
+    return tuple(result)
+
+
+def _root_gradients(roots: tuple[Tensor, ...], given: tuple[Any, ...], graph: bool) -> list[Any]:
+    if len(given) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    grads: list[Any] = []
+    for i, (t, g) in enumerate(zip(roots, given, strict=True)):
+        if not t._requires_grad:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        if g is None:
+            if t._array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            ones = np.ones_like(t._array)
+            grads.append(wrap(ones) if graph else ones)
+            continue
+        if not isinstance(g, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+        if g._array.shape != t._array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
+            )
+        grads.append(g if graph else g._array)
+    return grads
+
+
+def _key(t: Tensor) -> Any:
+    """What identifies a tensor in the graph: itself if it is a leaf, else its node and output number."""
+    node = refresh(t) if t._base is not None and t._grad_fn is not None else t._grad_fn
+    return (node, t._nr) if node is not None else t
+
+
+def _collect(roots: Sequence[Any]) -> tuple[list[Node], dict[Any, int]]:
+    """All nodes that can be reached, oldest first, and how many edges lead to each leaf."""
+    seen: set[Any] = set()
+    leaves: dict[Any, int] = {}
+    stack: list[Node] = []
+    for root in roots:
+        if root.__class__ is tuple:
+            if root[0] not in seen:
+                seen.add(root[0])
+                stack.append(root[0])
+        else:
+            leaves[root] = leaves.get(root, 0) + 1
+    nodes: list[Node] = []
+    while stack:
+        node = stack.pop()
+        nodes.append(node)
+        for edge in node.edges:
+            if edge is None:
+                continue
+            if isinstance(edge, Tensor):
+                leaves[edge] = leaves.get(edge, 0) + 1
+            elif edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    nodes.sort(key=_by_sequence)
+    return nodes, leaves
+
+
+def _wanted_nodes(nodes: list[Node], targets: set[Any]) -> set[Any]:
+    """The nodes and leaves on a way to the targets; `nodes` oldest first."""
+    wanted: set[Any] = {t[0] if type(t) is tuple else t for t in targets}
+    for node in nodes:
+        if any(edge is not None and edge in wanted for edge in node.edges):
+            wanted.add(node)
+    return wanted
+
+
+def _run(
+    roots: Sequence[Tensor], root_grads: list[Any], keep: bool, graph: bool, targets: tuple[Tensor, ...] | None
+) -> dict[Any, Any]:
+    """Run the graph; without `targets` gradients go into the leaves, with them they are returned by `_key`."""
+    token = grad_mode.set(graph)
+    quiet = _extobj_contextvar.set(_QUIET) if _QUIET is not None else None
+    try:
+        with nullcontext() if _QUIET is not None else np.errstate(all="ignore"):
+            return _walk([_key(t) for t in roots], root_grads, keep, graph, targets)
+    finally:
+        if quiet is not None:
+            _extobj_contextvar.reset(quiet)
+        grad_mode.reset(token)
+
+
+def _walk(
+    keys: list[Any], root_grads: list[Any], keep: bool, graph: bool, targets: tuple[Tensor, ...] | None
+) -> dict[Any, Any]:
+    nodes, waiting = _collect(keys)
+    found: dict[Any, Any] = {}
+    goal: set[Any] = set()
+    wanted: set[Any] | None = None
+    if targets is not None:
+        goal = {_key(t) for t in targets}
+        wanted = _wanted_nodes(nodes, goal)
+    pending: dict[Any, Any] = {}  # by node: its output's gradient, or a list of them; by leaf: its gradient
+
+    def give(target: Any, nr: int, g: Any) -> None:
+        """Add a gradient to what a node's output or a leaf has received."""
+        n = 1 if isinstance(target, Tensor) else target.n_outputs
+        if n == 1:
+            before = pending.get(target)
+            pending[target] = g if before is None else before + g
+        else:
+            buffer = pending.get(target)
+            if buffer is None:
+                buffer = pending[target] = [None] * n
+            buffer[nr] = g if buffer[nr] is None else buffer[nr] + g
+
+    def arrived(leaf: Tensor) -> None:
+        """One edge to a leaf is done; with the last one its gradient is complete."""
+        waiting[leaf] -= 1
+        if waiting[leaf] == 0:
+            g = pending.pop(leaf, None)
+            if g is not None:
+                if leaf._hooks:
+                    g = _tensor_hooks(leaf._hooks, g, graph)
+                if targets is None:
+                    _accumulate(leaf, g, graph)
+                elif leaf in goal:
+                    found[leaf] = g
+
+    for key, g in zip(keys, root_grads, strict=True):
+        if key.__class__ is tuple:
+            give(key[0], key[1], g)
+        else:
+            give(key, 0, g)
+            g = None
+            arrived(key)
+    root_grads.clear()
+    for node in reversed(nodes):
+        g = pending.pop(node, None)
+        edges = node.edges
+        if g is not None and (node.pre_hooks or node.tensor_hooks or node.retained):
+            g = _before(node, g, graph)
+        if goal and g is not None:
+            for nr in range(node.n_outputs):
+                if (node, nr) in goal:
+                    found[(node, nr)] = g if node.n_outputs == 1 else g[nr]
+        if g is None or (wanted is not None and node not in wanted):
+            for edge in edges:
+                if isinstance(edge, Tensor):
+                    arrived(edge)
+            continue
+        if wanted is None:
+            needs = [edge is not None for edge in edges]
+        else:
+            needs = [edge is not None and edge in wanted for edge in edges]
+        grads = node.gradients(g, needs, graph)
+        if node.hooks:
+            grads = _after(node, grads, g, graph)
+        g = None
+        slots = node.slots
+        for i, edge in enumerate(edges):
+            if edge is None:
+                continue
+            gi = grads[i]
+            grads[i] = None  # so that a leaf can take over the array
+            leaf = isinstance(edge, Tensor)
+            if gi is not None and needs[i]:
+                nr = slots[i] if slots else 0
+                if leaf:
+                    shape, dtype = edge._array.shape, edge._array.dtype
+                elif edge.n_outputs == 1:
+                    shape, dtype = edge.meta
+                else:
+                    shape, dtype = edge.meta[nr]
+                if gi.shape != shape:
+                    gi = _unbroadcast(node, gi, shape)
+                if (gi._array if graph else gi).dtype != dtype:
+                    gi = _cast(gi, dtype)
+                give(edge, nr, gi)
+            gi = None
+            if leaf:
+                arrived(edge)
+        if not keep:
+            node.release()
+    return found
+
+
+def _unbroadcast(node: Node, g: Any, shape: tuple[int, ...]) -> Any:
+    from ..ops.reduce import sum_to
+
+    lead = len(g.shape) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, tuple(g.shape)[lead:], strict=True)):
+        raise RuntimeError(
+            f"Function {node.name()} returned an invalid gradient - got {list(g.shape)} but expected shape "
+            f"compatible with {list(shape)}"
+        )
+    return sum_to(g, shape)
+
+
+def _cast(g: Any, dtype: Any) -> Any:
+    from ..ops.pointwise import cast, real
+
+    array = g._array if isinstance(g, Tensor) else g
+    if array.dtype.kind == "c" and dtype.kind != "c":
+        g = real(g)
+    return cast(g, dtype)
+
+
+def _as_tensor(g: Any) -> Any:
+    return g if g is None or isinstance(g, Tensor) else wrap(g if isinstance(g, np.ndarray) else np.asarray(g))
+
+
+def _as_given(g: Any, graph: bool) -> Any:
+    return g if graph or not isinstance(g, Tensor) else g._array
+
+
+def _tensor_hooks(hooks: dict[int, Callable[..., Any]], g: Any, graph: bool) -> Any:
+    """Run a tensor's hooks over its gradient; what a hook returns replaces it."""
+    t = _as_tensor(g)
+    for hook in list(hooks.values()):
+        replaced = hook(t)
+        if replaced is not None:
+            if not isinstance(replaced, Tensor):
+                raise TypeError(f"hook {hook} should return a Tensor or None: got {type(replaced).__name__}")
+            t = replaced
+    return _as_given(t, graph)
+
+
+def _before(node: Node, g: Any, graph: bool) -> Any:
+    """A node's pre-hooks, the hooks of its output tensors, and `retain_grad`."""
+    several = node.n_outputs > 1
+    grads = list(g) if several else [g]
+    for nr, hooks in (node.tensor_hooks or {}).items():
+        if grads[nr] is not None:
+            grads[nr] = _tensor_hooks(hooks, grads[nr], graph)
+    for hook in list((node.pre_hooks or {}).values()):
+        replaced = hook(tuple(_as_tensor(x) for x in grads))
+        if replaced is not None:
+            replaced = replaced if isinstance(replaced, tuple) else (replaced,)
+            grads = [_as_given(x, graph) for x in replaced]
+    for nr, reference in (node.retained or {}).items():
+        t = reference()
+        if t is not None and grads[nr] is not None:
+            _accumulate(t, grads[nr], graph)
+    return grads if several else grads[0]
+
+
+def _after(node: Node, grads: list[Any], g: Any, graph: bool) -> list[Any]:
+    """A node's hooks: `hook(grad_inputs, grad_outputs)` may replace the gradients it passes on."""
+    incoming = tuple(_as_tensor(x) for x in (g if node.n_outputs > 1 else (g,)))
+    for hook in list((node.hooks or {}).values()):
+        replaced = hook(tuple(_as_tensor(x) for x in grads), incoming)
+        if replaced is not None:
+            replaced = replaced if isinstance(replaced, tuple) else (replaced,)
+            if len(replaced) != len(grads):
+                raise RuntimeError(f"hook {hook} returned {len(replaced)} gradients: expected {len(grads)}")
+            grads = [_as_given(x, graph) for x in replaced]
+    return grads
+
+
+def _references(array: Any) -> int:
+    return sys.getrefcount(array)
+
+
+def _calibrate() -> int:
+    """What `_references` counts for an array that only a caller and `_accumulate` know."""
+
+    def accumulate(g: Any) -> int:
+        return _references(g)
+
+    g = np.empty(0)
+    return accumulate(g)
+
+
+_ALONE = _calibrate()
+
+
+def _accumulate(leaf: Tensor, g: Any, graph: bool) -> None:
+    """Add a gradient to `leaf.grad`."""
+    before = leaf._grad
+    if before is None:
+        if graph:
+            leaf._grad = g if isinstance(g, Tensor) else wrap(g)
+        else:
+            # Take the array over only if nobody else can see it.
+            if not isinstance(g, np.ndarray) or g.base is not None or _references(g) > _ALONE or not g.flags.writeable:
+                g = np.array(g)
+            leaf._grad = wrap(g)
+    elif graph:
+        leaf._grad = before + g
+    else:
+        before._array += g
+        before._vc[0] += 1
+    hooks = getattr(leaf, "_post_accumulate_hooks", None)
+    if hooks:
+        for hook in list(hooks.values()):
+            hook(leaf)
+
+
+__all__ = ["AccumulateGrad", "backward", "grad"]

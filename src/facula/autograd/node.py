@@ -1,0 +1,140 @@
+"""The nodes of the backward graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._hooks import RemovableHandle
+from .._tensor import Tensor
+
+
+class Node:
+    """One recorded call: edges to the nodes of its inputs and what its gradient rules asked for.
+
+    An edge is another node, a leaf Tensor, or None where no gradient is needed; `slots` holds the number of the
+    output that an edge leads to (None: always the first).
+    """
+
+    op: Any = None
+    edges: list[Any]
+    slots: list[int] | None = None
+    plan: Any = None
+    saved: Any = ()
+    versions: list[Any]
+    seq: int
+    meta: Any = None  # (shape, dtype) of the output, or a list of them if there are several
+    n_outputs = 1
+    hooks: dict[int, Callable[..., Any]] | None = None
+    pre_hooks: dict[int, Callable[..., Any]] | None = None
+    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None  # by number of output
+    retained: dict[int, Any] | None = None  # weak references to outputs whose grad is kept, by number
+    _metadata: dict[Any, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {id(self):#x}>"
+
+    def name(self) -> str:
+        """The node's name, such as "AddBackward0"."""
+        return type(self).__name__
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dictionary for the user's own notes."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """For each input: the node that made it (AccumulateGrad for a leaf) and which of that node's outputs it is."""
+        slots = self.slots or [0] * len(self.edges)
+        return tuple(
+            (accumulator(e) if isinstance(e, Tensor) else e, nr) for e, nr in zip(self.edges, slots, strict=False)
+        )
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node ran; a returned tuple replaces `grad_inputs`."""
+        if self.hooks is None:
+            self.hooks = {}
+        return RemovableHandle(self.hooks, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this node runs; a returned tuple replaces `grad_outputs`."""
+        if self.pre_hooks is None:
+            self.pre_hooks = {}
+        return RemovableHandle(self.pre_hooks, hook)
+
+    def check_saved(self) -> None:
+        """RuntimeError if what was kept has been freed or has been changed in place since."""
+        if self.saved is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved tensors after they "
+                "have already been freed). What a graph keeps is freed when .backward() or autograd.grad() runs: "
+                "specify retain_graph=True there if you need it again."
+            )
+        for counter, version in self.versions:
+            if counter[0] != version:
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an inplace "
+                    f"operation: a tensor kept for {self.name()} is at version {counter[0]}; expected version "
+                    f"{version} instead. Clone it before changing it in place."
+                )
+
+    def gradients(self, g: Any, wanted: Sequence[bool], graph: bool) -> list[Any]:
+        """The gradient of each input that is wanted: raw arrays in and out, or Tensors if `graph`."""
+        if self.saved is None or self.versions:
+            self.check_saved()
+        plan = self.plan
+        if graph:
+            kept = list(self.saved)
+            if plan.out_at >= 0:
+                kept[plan.out_at] = self._result(kept[plan.out_at])
+        else:
+            kept = [v._array if isinstance(v, Tensor) else v for v in self.saved]
+        if self.op.sequence:
+            _, rule, at = plan.rules[0]
+            if not graph:
+                kept = [[x._array if isinstance(x, Tensor) else x for x in v] if type(v) in (list, tuple) else v for v in kept]
+            return list(rule(g, *[kept[k] for k in at]))
+        grads: list[Any] = [None] * len(self.edges)
+        for i, rule, at in plan.rules:
+            if wanted[i]:
+                grads[i] = rule(g, *[kept[k] for k in at])
+        return grads
+
+    def _result(self, value: Any) -> Any:
+        """The call's own result as Tensors that hang on this node."""
+        made = []
+        for nr, array in enumerate(value if type(value) is tuple else (value,)):
+            t = Tensor.__new__(Tensor)
+            t._array = array
+            t._vc = [0]
+            if array.dtype.kind in "fcV":
+                t._requires_grad = True
+                t._grad_fn = self
+                t._nr = nr
+            made.append(t)
+        return tuple(made) if type(value) is tuple else made[0]
+
+    def release(self) -> None:
+        """Free what was kept for the backward pass."""
+        if self.saved:
+            self.saved = None
+
+
+class AccumulateGrad(Node):
+    """Stands for a leaf tensor at the end of the graph; made on demand."""
+
+    variable: Tensor
+
+
+def accumulator(leaf: Tensor) -> AccumulateGrad:
+    """The AccumulateGrad node of a leaf."""
+    node = AccumulateGrad.__new__(AccumulateGrad)
+    node.variable = leaf
+    node.edges = []
+    node.slots = None
+    node.saved = ()
+    node.versions = []
+    return node

@@ -1,0 +1,641 @@
+"""The op layer: every operation is defined once, and every call of one passes through `apply`.
+
+An op is a function over arrays plus one gradient rule for each of its inputs:
+
+    @op("torch", "Tensor", promote="float")
+    def tanh(input, /):
+        return namespace(input).tanh(input)
+
+    tanh.vjp(input=lambda g, out: g * (1 - out * out))
+
+Parameters before "/" are arrays, those after it are attributes. The names in a rule's signature are what is kept
+for the backward pass: an input, `out`, an attribute, `<input>_shape` or `<input>_dtype`. Rules use operators and
+other ops only, so that they run on raw arrays (the usual, fast backward) and on Tensors (`create_graph=True`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import count
+from typing import Any, Protocol
+
+import numpy as np
+
+from .. import _dtype
+from .._tensor import Tensor
+from ..kernels.namespace import namespace
+from .mode import enable_grad, grad_mode
+from .node import Node
+
+try:
+    # What np.errstate itself does, at a tenth of its price.
+    from numpy._core.umath import _extobj_contextvar, _make_extobj
+
+    _QUIET: Any = _make_extobj(all="ignore")
+except ImportError:  # another NumPy: the public, slower way
+    _extobj_contextvar = _QUIET = None
+
+_new = Tensor.__new__
+_sequence = count(1).__next__
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
+
+PUBLIC: dict[str, dict[str, Callable[..., Any]]] = {}
+"""Every published function, by place ("torch", "Tensor", "F", ...) and name."""
+
+OPS: dict[str, Op] = {}
+"""Every op by name."""
+
+observers: list[Callable[[Op, tuple[Any, ...], Any], None]] = []
+"""Called with (op, arguments, result) after each call with Tensors: the hook for tracing and profiling."""
+
+
+class OpFunction(Protocol):
+    """What the `op` decorator returns: a plain function that also carries its `Op`."""
+
+    op: Op
+    __name__: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def vjp(self, **rules: Callable[..., Any]) -> None: ...
+    def kernel(self, array_type: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
+
+
+class Plan:
+    """What to keep and which rules to run, for one set of inputs that need gradients."""
+
+    __slots__ = ("fetch", "names", "out_at", "rules")
+
+    def __init__(self, op: Op, mask: int) -> None:
+        self.rules: list[tuple[int, Callable[..., Any], tuple[int, ...]]] = []
+        names: list[str] = []
+        for i, name in enumerate(op.names[: op.n_arrays]):
+            if not mask >> i & 1:
+                continue
+            rule, wanted = op.rules.get(name) or _missing_rule(op, name)
+            for w in wanted:
+                if w not in names:
+                    names.append(w)
+            self.rules.append((i, rule, tuple(names.index(w) for w in wanted)))
+        self.names = tuple(names)
+        self.out_at = names.index("out") if "out" in names else -1
+        self.fetch = tuple(op.source_of(name) for name in names)
+
+
+def _missing_rule(op: Op, name: str) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    def refuse(g: Any) -> Any:
+        raise NotImplementedError(f"[{op.name}] the derivative for '{name}' is not implemented")
+
+    return refuse, ()
+
+
+class Op:
+    """One operation: its definition on arrays, its gradient rules and its kernels."""
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        promote: str | None,
+        view: bool,
+        sequence: bool,
+        differentiable: bool,
+        grad_name: str | Callable[..., str] | None,
+    ) -> None:
+        parameters = list(inspect.signature(forward).parameters.values())
+        self.name = forward.__name__
+        self.forward = forward
+        self.names = [p.name for p in parameters]
+        self.arity = len(parameters)
+        self.n_arrays = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+        self.arrays = range(self.n_arrays)
+        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.promote = promote
+        self.view = view
+        self.sequence = sequence
+        self.differentiable = differentiable
+        self.rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self.plans: dict[int, Plan] = {}
+        self.kernels: dict[type, Callable[..., Any]] = {}
+        self.grad_name = grad_name or "".join(w.capitalize() for w in self.name.split("_")) + "Backward0"
+        self.node_types: dict[str, type[Node]] = {}
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def vjp(self, **rules: Callable[..., Any]) -> None:
+        """Set the gradient rule of each named input: `rule(g, *names of what to keep)`."""
+        for name, rule in rules.items():
+            if name not in self.names[: self.n_arrays]:
+                raise TypeError(f"[{self.name}] gradient rule for an unknown input: got {name!r}")
+            wanted = tuple(inspect.signature(rule).parameters)[1:]
+            for w in wanted:
+                self.source_of(w)
+            self.rules[name] = (rule, wanted)
+        self.plans.clear()
+
+    def kernel(self, array_type: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: override the definition for arrays of `array_type`; returning NotImplemented declines."""
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.kernels[array_type] = function
+            return function
+
+        return register
+
+    def source_of(self, name: str) -> tuple[str, int]:
+        """Where a name in a rule's signature comes from: ("arg", i), ("shape", i), ("dtype", i) or ("out", 0)."""
+        if name in self.names:
+            return "arg", self.names.index(name)
+        if name == "out":
+            return "out", 0
+        for kind in ("shape", "dtype"):
+            if name.endswith("_" + kind) and name[: -len(kind) - 1] in self.names[: self.n_arrays]:
+                return kind, self.names.index(name[: -len(kind) - 1])
+        raise TypeError(f"[{self.name}] a gradient rule asks for an unknown name: got {name!r}")
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
+        """All parameters in order, defaults filled in, and what was passed as `out=`."""
+        names = self.names
+        if len(args) > self.arity:
+            raise TypeError(f"{self.name}() takes {self.arity} positional arguments but {len(args)} were given")
+        out = None
+        values = list(args)
+        if kwargs:
+            kwargs = {k if k in names else _ALIASES.get(k, k): v for k, v in kwargs.items()}
+            if "out" not in names:
+                out = kwargs.pop("out", None)
+        for name in names[len(args) :]:
+            if name in kwargs:
+                values.append(kwargs.pop(name))
+            elif name in self.defaults:
+                values.append(self.defaults[name])
+            else:
+                raise TypeError(f'{self.name}() missing 1 required positional arguments: "{name}"')
+        if kwargs:
+            name = next(iter(kwargs))
+            problem = "multiple values for argument" if name in names else "an unexpected keyword argument"
+            raise TypeError(f"{self.name}() got {problem} '{name}'")
+        return tuple(values), out
+
+    def run(self, raw: Sequence[Any]) -> Any:
+        """The op on raw arrays: the kernel if there is one that takes the case, else the definition."""
+        if self.kernels:
+            first = raw[0][0] if self.sequence else raw[0]
+            kernel = self.kernels.get(type(first))
+            if kernel is not None:
+                result = kernel(*raw)
+                if result is not NotImplemented:
+                    return result
+        return self.forward(*raw)
+
+    def node_type(self, args: tuple[Any, ...]) -> type[Node]:
+        """The class of this call's `grad_fn`, named as PyTorch names it."""
+        name = self.grad_name if isinstance(self.grad_name, str) else self.grad_name(*args)
+        found = self.node_types.get(name)
+        if found is None:
+            found = self.node_types[name] = type(name, (Node,), {"__module__": __name__})
+        return found
+
+
+def op(
+    *places: str,
+    promote: str | None = None,
+    view: bool = False,
+    inplace: bool = False,
+    sequence: bool = False,
+    differentiable: bool = True,
+    grad_name: str | Callable[..., str] | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], OpFunction]:
+    """Decorator: make an op of a function over arrays and publish it.
+
+    Args:
+        places: where users find it: "torch", "Tensor", "F", "special", "linalg". None: internal.
+        promote: "common" brings the arrays to one dtype by PyTorch's rules, "float" also makes integers floating.
+        view: the result shares the first array's memory (unless the definition had to copy).
+        inplace: also publish `<name>_` which writes the result into its first array.
+        sequence: the first parameter is a sequence of arrays; its rule returns one gradient for each.
+        differentiable: False for results that carry no gradient.
+        grad_name: class name of `grad_fn`, or a function of the arguments that gives it.
+        name: the published name, if not the function's own.
+    """
+
+    def decorate(forward: Callable[..., Any]) -> OpFunction:
+        this = Op(forward, promote, view, sequence, differentiable, grad_name)
+        OPS[this.name] = this
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return apply(this, args, kwargs)
+
+        _dress(call, forward, this)
+        publish(call, name or this.name, *places)
+        if inplace:
+
+            def call_(*args: Any, **kwargs: Any) -> Any:
+                return apply_inplace(this, args, kwargs)
+
+            _dress(call_, forward, this)
+            call_.__name__ = call_.__qualname__ = (name or this.name) + "_"
+            call_.__doc__ = f"In-place form of `{name or this.name}`: the result replaces the tensor's elements."
+            publish(call_, call_.__name__, "Tensor")
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def _dress(call: Any, forward: Callable[..., Any], this: Op) -> None:
+    call.__name__ = call.__qualname__ = forward.__name__
+    call.__doc__ = forward.__doc__
+    call.__module__ = forward.__module__
+    call.__signature__ = inspect.signature(forward)
+    call.op = this
+    call.vjp = this.vjp
+    call.kernel = this.kernel
+
+
+def publish(function: Callable[..., Any], name: str, *places: str) -> None:
+    """Enter a function in the registry of public names; "Tensor" makes it a method at once."""
+    for place in places:
+        PUBLIC.setdefault(place, {})[name] = function
+        if place == "Tensor":
+            setattr(Tensor, name, function)
+
+
+def public(*places: str, name: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator for the thin wrappers that give ops PyTorch's call shapes."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        publish(function, name or function.__name__, *places)
+        return function
+
+    return decorate
+
+
+# ---- the one place that every call passes through ----------------------------------------------------------
+
+
+def apply(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+    """Run an op; with Tensors among its arrays, wrap the result and record it for autograd."""
+    if kwargs or len(args) != this.arity:
+        args, out = this.bind(args, kwargs or {})
+        if out is not None:
+            return _into(this, args, out)
+    raw = list(args)
+    tensors = live = False
+    if this.sequence:
+        inputs = tuple(args[0])
+        raw[0] = [x._array if isinstance(x, Tensor) else x for x in inputs]
+        tensors = any(isinstance(x, Tensor) for x in inputs)
+        live = any(isinstance(x, Tensor) and x._requires_grad for x in inputs)
+    else:
+        inputs = args
+        for i in this.arrays:
+            x = raw[i]
+            if isinstance(x, Tensor):
+                tensors = True
+                raw[i] = x._array
+                if x._requires_grad:
+                    live = True
+    if not tensors:
+        return this.run(raw)
+    if this.promote is not None:
+        _promote(this, raw)
+    if _QUIET is None:
+        with np.errstate(all="ignore"):
+            result = this.run(raw)
+    else:
+        token = _extobj_contextvar.set(_QUIET)
+        try:
+            result = this.run(raw)
+        finally:
+            _extobj_contextvar.reset(token)
+    if type(result) is tuple:
+        out = tuple([_wrap(r) for r in result])
+    else:
+        out = _new(Tensor)
+        out._array = result if isinstance(result, np.ndarray) else np.asarray(result)
+        out._vc = [0]
+    if this.view:
+        _mark_views(this, args, out)
+    if live and this.differentiable and grad_mode.get():
+        _record(this, inputs, args, raw, out)
+    if observers:
+        for observer in observers:
+            observer(this, args, out)
+    return out
+
+
+def _wrap(array: Any) -> Tensor:
+    t = _new(Tensor)
+    t._array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    t._vc = [0]
+    return t
+
+
+def _record(this: Op, inputs: Sequence[Any], args: tuple[Any, ...], raw: list[Any], out: Any) -> None:
+    """Attach a node to the result: edges to the inputs' nodes, and what the rules of those inputs ask for."""
+    edges: list[Any] = []
+    slots: list[int] | None = None
+    mask, bit = 0, 1
+    for x in inputs if this.sequence else inputs[: this.n_arrays]:
+        if isinstance(x, Tensor) and x._requires_grad:
+            mask |= bit
+            node = x._grad_fn
+            if node is not None:
+                if x._base is not None:
+                    node = refresh(x)
+                if x._nr:
+                    slots = slots or [0] * len(inputs)
+                    slots[len(edges)] = x._nr
+                edges.append(node)
+            else:
+                edges.append(x)
+        else:
+            edges.append(None)
+        bit <<= 1
+    if this.sequence:
+        mask = 1
+    plan = this.plans.get(mask)
+    if plan is None:
+        plan = this.plans[mask] = Plan(this, mask)
+    saved: list[Any] = []
+    versions: list[Any] = []
+    for kind, i in plan.fetch:
+        if kind == "arg":
+            value = args[i]
+            if isinstance(value, Tensor):
+                if raw[i] is not value._array and not value._requires_grad:
+                    value = _wrap(raw[i])  # keep it in the dtype that the op computed with
+                versions.append((value._vc, value._vc[0]))
+            elif i == 0 and this.sequence:
+                versions.extend((v._vc, v._vc[0]) for v in value if isinstance(v, Tensor))
+        elif kind == "out":
+            if type(out) is tuple:
+                value = tuple([t._array for t in out])
+                versions.extend([(t._vc, t._vc[0]) for t in out])
+            else:
+                value = out._array
+                versions.append((out._vc, out._vc[0]))
+        elif kind == "shape":
+            value = [a.shape for a in raw[0]] if this.sequence else np.shape(raw[i])
+        else:
+            value = [a.dtype for a in raw[0]] if this.sequence else args[i].dtype
+        saved.append(value)
+    node = _new(this.node_type(args))
+    node.op = this
+    node.edges = edges
+    node.slots = slots
+    node.plan = plan
+    node.saved = saved
+    node.versions = versions
+    node.seq = _sequence()
+    if type(out) is tuple:
+        node.n_outputs = len(out)
+        node.meta = [(t._array.shape, t._array.dtype) for t in out]
+        for nr, t in enumerate(out):
+            if t._array.dtype.kind in "fcV":
+                t._requires_grad = True
+                t._grad_fn = node
+                t._nr = nr
+    elif out._array.dtype.kind in "fcV":
+        array = out._array
+        node.meta = (array.shape, array.dtype)
+        out._requires_grad = True
+        out._grad_fn = node
+
+
+# ---- dtype promotion ---------------------------------------------------------------------------------------
+
+_HALVES = "eV"
+
+
+def _promote(this: Op, raw: list[Any]) -> None:
+    """Bring the arrays to the dtype that PyTorch computes in; Python numbers stay as they are where NumPy agrees."""
+    n = this.n_arrays
+    if n == 1:
+        a = raw[0]
+        if this.promote == "float" and isinstance(a, np.ndarray) and a.dtype.kind in "iub":
+            raw[0] = a.astype(_dtype.get_default_dtype().numpy)
+        return
+    a, b = raw[0], raw[1]
+    if n == 2:
+        if type(a) is np.ndarray:
+            if type(b) is np.ndarray:
+                if a.dtype is b.dtype and (this.promote == "common" or a.dtype.kind in "fcV"):
+                    return
+            elif a.dtype.kind == "f" and type(b) in (float, int):
+                return
+        elif type(a) in (float, int) and type(b) is np.ndarray and b.dtype.kind == "f":
+            return
+    values = [v.item() if isinstance(v, np.generic) else v for v in raw[:n]]
+    for v in values:
+        if v is not None and not isinstance(v, (np.ndarray, bool, int, float, complex)):
+            position = values.index(v) + 1
+            raise TypeError(
+                f"{this.name}(): argument '{this.names[position - 1]}' (position {position}) must be Tensor, "
+                f"not {type(v).__name__}"
+            )
+    target = _dtype.result_dtype(values)
+    if this.promote == "float" and target.category < 2:
+        target = _dtype.get_default_dtype()
+    for i, v in enumerate(values):
+        if isinstance(v, np.ndarray):
+            raw[i] = v if v.dtype == target.numpy else v.astype(target.numpy)
+        elif v is not None:
+            raw[i] = np.asarray(v).astype(target.numpy)
+
+
+# ---- out= and in-place -------------------------------------------------------------------------------------
+
+
+def _into(this: Op, args: tuple[Any, ...], out: Any) -> Any:
+    """Run an op and write its result into `out` (a Tensor, or a tuple of them), resizing it if need be."""
+    inputs = args[0] if this.sequence else args[: this.n_arrays]
+    if grad_mode.get():
+        for t in (*inputs, *(out if isinstance(out, (tuple, list)) else (out,))):
+            if isinstance(t, Tensor) and t._requires_grad:
+                raise RuntimeError(
+                    f"{this.name}(): functions with out=... arguments don't support automatic differentiation, "
+                    "but one of the arguments requires grad."
+                )
+    return write_out(this.name, apply(this, args), out)
+
+
+def write_out(name: str, result: Any, out: Any) -> Any:
+    """Copy a result into the caller's `out=`; RuntimeError if the dtype does not fit."""
+    if isinstance(result, tuple):
+        if len(result) != len(out):
+            raise TypeError(f"[{name}] out= needs {len(result)} tensors: got {len(out)}")
+        for r, o in zip(result, out, strict=True):
+            write_out(name, r, o)
+        return out
+    if out is None:
+        return result
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    _check_cast(result._array.dtype, out._array.dtype)
+    if out._array.shape != result._array.shape:
+        out.resize_(result._array.shape)
+    out._array[...] = result._array
+    out._vc[0] += 1
+    return out
+
+
+def _check_cast(source: Any, target: Any) -> None:
+    if source is not target:
+        a, b = _dtype.from_numpy(source), _dtype.from_numpy(target)
+        if not _dtype.can_cast(a, b):
+            raise RuntimeError(
+                f"result type {_scalar_name(a)} can't be cast to the desired output type {_scalar_name(b)}"
+            )
+
+
+_SCALAR_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+}  # fmt: skip
+
+
+def _scalar_name(d: _dtype.dtype) -> str:
+    return _SCALAR_NAMES.get(d.name, d.name)
+
+
+def check_inplace(t: Tensor) -> bool:
+    """Whether an in-place change of `t` must be recorded; RuntimeError where PyTorch forbids the change."""
+    if not grad_mode.get():
+        return False
+    if t._requires_grad and t._grad_fn is None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    base = t._base
+    if base is not None and base._requires_grad and base._grad_fn is None:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    return True
+
+
+def apply_inplace(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Tensor:
+    """Run an op and let its result replace the elements of its first array, with PyTorch's rules for history."""
+    args, _ = this.bind(args, kwargs or {})
+    target = args[0]
+    recording = check_inplace(target)
+    old = alias(target) if recording else target
+    with nullcontext() if recording else _no_recording():
+        result = apply(this, (old, *args[1:]))
+    array = target._array
+    if result._array.shape != array.shape:
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(result._array.shape)}"
+        )
+    _check_cast(result._array.dtype, array.dtype)
+    array[...] = result._array
+    target._vc[0] += 1
+    if recording and result._requires_grad:
+        node = result._grad_fn
+        node.meta = (array.shape, array.dtype)
+        if node.plan is not None and node.plan.out_at >= 0:
+            # The result lives in the target from now on.
+            node.saved[node.plan.out_at] = array
+            node.versions = [v for v in node.versions if v[0] is not result._vc] + [(target._vc, target._vc[0])]
+        rebase(target, node)
+    return target
+
+
+@contextmanager
+def _no_recording() -> Iterator[None]:
+    token = grad_mode.set(False)
+    try:
+        yield
+    finally:
+        grad_mode.reset(token)
+
+
+def alias(t: Tensor) -> Tensor:
+    """Another Tensor over the same memory with the history that `t` has now."""
+    if t._base is not None and t._grad_fn is not None:
+        refresh(t)
+    other = _wrap(t._array)
+    other._vc = t._vc
+    other._requires_grad = t._requires_grad
+    other._grad_fn = t._grad_fn
+    other._nr = t._nr
+    return other
+
+
+# ---- views -------------------------------------------------------------------------------------------------
+
+
+def _mark_views(this: Op, args: tuple[Any, ...], out: Any) -> None:
+    """Note whose memory the results share: version counter, base, and the calls that lead from base to view."""
+    source = args[0]
+    if not isinstance(source, Tensor):
+        return
+    owner = source._array
+    base = source if source._base is None else source._base
+    for nr, t in enumerate(out if type(out) is tuple else (out,)):
+        memory = t._array.base
+        if memory is owner or (memory is not None and memory is owner.base):
+            t._vc = source._vc
+            t._base = base
+            t._view = (source._view or ()) + ((this, args[1:], nr),)
+            t._view_version = t._vc[0]
+
+
+def refresh(view: Tensor) -> Node | None:
+    """The up-to-date history of a view: replayed from its base if an in-place change came in between."""
+    if view._view_version != view._vc[0]:
+        base = view._base
+        assert base is not None and view._view is not None
+        view._view_version = view._vc[0]
+        if base._requires_grad:
+            with enable_grad():
+                t: Any = base
+                for this, rest, nr in view._view:
+                    t = apply(this, (t, *rest))
+                    t = t[nr] if type(t) is tuple else t
+            view._requires_grad = t._requires_grad
+            view._grad_fn = t._grad_fn
+            view._nr = t._nr
+    return view._grad_fn
+
+
+def rebase(target: Tensor, node: Node) -> None:
+    """Make `node` the history of a tensor that was just changed in place; of its base too, if it is a view."""
+    target._requires_grad = True
+    base = target._base
+    if base is None:
+        target._grad_fn = node
+        target._nr = 0
+        return
+    assert target._view is not None
+    change = _new(CopySlices)
+    change.edges = [base if base._requires_grad and base._grad_fn is None else base._grad_fn, node]
+    change.slots = [base._nr, 0] if base._nr else None
+    change.saved = [target._view, base._array.shape]
+    change.versions = []
+    change.seq = _sequence()
+    change.meta = (base._array.shape, base._array.dtype)
+    base._requires_grad = True
+    base._grad_fn = change
+    base._nr = 0
+    target._grad_fn = node
+    target._view_version = -1
+    refresh(target)
+
+
+class CopySlices(Node):
+    """History of a tensor of which a view was changed in place: the view's part of the gradient goes its own way."""
+
+    def gradients(self, g: Any, wanted: Sequence[bool], graph: bool) -> list[Any]:
+        from ..ops.pointwise import where
+
+        self.check_saved()
+        chain, shape = self.saved
+        part, mask = g, namespace(g._array if graph else g).zeros(shape, "bool")
+        hole = mask
+        for this, rest, nr in chain:
+            part, hole = apply(this, (part, *rest)), apply(this, (hole, *rest))
+            if type(part) is tuple:
+                part, hole = part[nr], hole[nr]
+        hole[...] = True
+        return [where(mask, 0.0, g) if wanted[0] else None, part if wanted[1] else None]

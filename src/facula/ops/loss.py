@@ -1,0 +1,234 @@
+"""Losses: ops without reduction where a plain mean or sum follows, with it where PyTorch's is weighted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.op import op
+from ..kernels.namespace import namespace
+from .activation import sigmoid
+from .pointwise import abs, log, sgn, where, zeros_of
+from .shape import expand, reshape
+
+
+def _checked_targets(log_probs: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
+    """The targets that count, as a mask, and the targets with harmless values elsewhere."""
+    n = log_probs.shape[1]
+    counted = target != ignore_index
+    kept = namespace(target).where(counted, target, 0)
+    if kept.size and not (0 <= int(kept.min()) and int(kept.max()) < n):
+        bad = int(kept.min()) if int(kept.min()) < 0 else int(kept.max())
+        raise IndexError(f"Target {bad} is out of bounds.")
+    return counted, kept
+
+
+def _weights(log_probs: Any, counted: Any, kept: Any, weight: Any) -> Any:
+    """What each target counts for."""
+    xp = namespace(log_probs)
+    w = counted.astype(log_probs.dtype)
+    return w if weight is None else w * xp.take(weight, kept)
+
+
+def _nll_name(*args: Any) -> str:
+    return "NllLossBackward0" if args[0].ndim <= 2 else "NllLoss2DBackward0"
+
+
+@op(grad_name=_nll_name)
+def nll_loss(input: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """Negative log likelihood: minus the target's entry of each row of `input` (N, C, ...), weighted by class.
+
+    The mean divides by the sum of the weights of the targets that count.
+    """
+    xp = namespace(input)
+    counted, kept = _checked_targets(input, target, ignore_index)
+    w = _weights(input, counted, kept, weight)
+    picked = xp.take_along_axis(input, xp.expand_dims(kept, 1), 1).squeeze(1)
+    # Ignored entries may be infinite: they must not become NaN.
+    losses = xp.where(counted, -picked * w, input.dtype.type(0))
+    if reduction == "none":
+        return losses
+    total = losses.sum(dtype=input.dtype)
+    return total if reduction == "sum" else total / w.sum(dtype=input.dtype)
+
+
+nll_loss.vjp(
+    input=lambda g, input_shape, target, weight, ignore_index, reduction: nll_loss_grad(
+        g, target, weight, ignore_index, reduction, input_shape
+    )
+)
+
+
+@op()
+def nll_loss_grad(g: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str, shape: tuple[int, ...]) -> Any:
+    """The gradient of `nll_loss`: minus the weight at each target, zero elsewhere."""
+    xp = namespace(g)
+    result = xp.zeros(shape, g.dtype)
+    counted, kept = _checked_targets(result, target, ignore_index)
+    w = _weights(result, counted, kept, weight)
+    if reduction == "mean":
+        w = w / w.sum()
+    xp.put_along_axis(result, xp.expand_dims(kept, 1), xp.expand_dims(-w * g, 1), 1)
+    return result
+
+
+nll_loss_grad.vjp(
+    g=lambda h, target, weight, ignore_index, reduction: nll_loss(h, target, weight, ignore_index, reduction)
+)
+
+
+@op(grad_name="MseLossBackward0")
+def squared_error(input: Any, target: Any, /) -> Any:
+    """(input - target) squared, element by element."""
+    difference = input - target
+    return difference * difference
+
+
+squared_error.vjp(
+    input=lambda g, input, target: g * ((input - target) * 2),
+    target=lambda g, input, target: g * ((target - input) * 2),
+)
+
+
+@op(grad_name="L1LossBackward0")
+def absolute_error(input: Any, target: Any, /) -> Any:
+    """|input - target|, element by element."""
+    return namespace(input).abs(input - target)
+
+
+absolute_error.vjp(
+    input=lambda g, input, target: g * sgn(input - target),
+    target=lambda g, input, target: g * sgn(target - input),
+)
+
+
+@op(grad_name="SmoothL1LossBackward0")
+def smooth_l1(input: Any, target: Any, /, beta: float) -> Any:
+    """Half the squared error over beta where it is below beta, the absolute error less beta / 2 beyond."""
+    xp = namespace(input)
+    d = xp.abs(input - target)
+    return d if beta == 0 else xp.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+
+
+def _smooth_slope(input: Any, target: Any, beta: float) -> Any:
+    d = input - target
+    return sgn(d) if beta == 0 else where(abs(d) < beta, d / beta, sgn(d))
+
+
+smooth_l1.vjp(
+    input=lambda g, input, target, beta: g * _smooth_slope(input, target, beta),
+    target=lambda g, input, target, beta: -g * _smooth_slope(input, target, beta),
+)
+
+
+@op(grad_name="HuberLossBackward0")
+def huber(input: Any, target: Any, /, delta: float) -> Any:
+    """Half the squared error where it is below delta, delta * (absolute error - delta / 2) beyond (Huber 1964)."""
+    xp = namespace(input)
+    d = xp.abs(input - target)
+    return xp.where(d < delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+
+
+huber.vjp(
+    input=lambda g, input, target, delta: g * (_smooth_slope(input, target, delta) * delta),
+    target=lambda g, input, target, delta: -g * (_smooth_slope(input, target, delta) * delta),
+)
+
+
+@op(grad_name="BinaryCrossEntropyBackward0")
+def bce(input: Any, target: Any, /) -> Any:
+    """-(t log p + (1 - t) log(1 - p)), each logarithm at least -100."""
+    xp = namespace(input)
+    if input.size and not (float(input.min()) >= 0 and float(input.max()) <= 1):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    return (target - 1) * xp.maximum(xp.log1p(-input), -100) - target * xp.maximum(xp.log(input), -100)
+
+
+def _bce_input(g: Any, input: Any, target: Any) -> Any:
+    variance = (1 - input) * input
+    return g * (input - target) / where(variance < 1e-12, 1e-12, variance)
+
+
+def _bce_target(g: Any, input: Any) -> Any:
+    low = where(input <= 0, -100.0, log(where(input <= 0, 1.0, input)))
+    high = where(input >= 1, -100.0, log(where(input >= 1, 1.0, 1 - input)))
+    return g * (high - low)
+
+
+bce.vjp(input=_bce_input, target=_bce_target)
+
+
+@op(grad_name="BinaryCrossEntropyWithLogitsBackward0")
+def bce_with_logits(input: Any, target: Any, /, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    """Binary cross-entropy of sigmoid(x), without overflow; `pos_weight` multiplies the positive term."""
+    xp = namespace(input)
+    log_sigmoid = xp.minimum(input, input.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(input)))
+    if pos_weight is None:
+        losses = (1 - target) * input - log_sigmoid
+    else:
+        losses = (1 - target) * input - ((pos_weight - 1) * target + 1) * log_sigmoid
+    if weight is not None:
+        losses = losses * weight
+    if reduction == "none":
+        return losses
+    return losses.mean(dtype=input.dtype) if reduction == "mean" else losses.sum(dtype=input.dtype)
+
+
+def _each(g: Any, shape: tuple[int, ...], reduction: str) -> Any:
+    """The gradient of each element's loss."""
+    if reduction == "none":
+        return g
+    n = 1
+    for s in shape:
+        n *= s
+    return expand(reshape(g / n if reduction == "mean" else g, (1,) * len(shape)), shape)
+
+
+def _bce_logits_input(g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    s = sigmoid(input)
+    if pos_weight is None:
+        slope = s - target
+    else:
+        t = pos_weight * target
+        slope = (t + 1 - target) * s - t
+    if weight is not None:
+        slope = slope * weight
+    return _each(g, tuple(input.shape), reduction) * slope
+
+
+def _bce_logits_target(g: Any, input: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    if pos_weight is None:
+        slope = -input
+    else:
+        slope = -input - (pos_weight - 1) * log(sigmoid(input))
+    if weight is not None:
+        slope = slope * weight
+    return _each(g, tuple(input.shape), reduction) * slope
+
+
+bce_with_logits.vjp(input=_bce_logits_input, target=_bce_logits_target)
+
+
+@op(grad_name="KlDivBackward0")
+def kl_div(input: Any, target: Any, /, log_target: bool) -> Any:
+    """target * (log(target) - input), element by element; with `log_target` the target is given as its logarithm."""
+    xp = namespace(input)
+    if log_target:
+        return xp.exp(target) * (target - input)
+    return xp.where(target > 0, target * (xp.log(xp.where(target > 0, target, 1)) - input), target.dtype.type(0))
+
+
+def _kl_input(g: Any, target: Any, log_target: bool) -> Any:
+    from .pointwise import exp
+
+    return -g * exp(target) if log_target else -g * target
+
+
+def _kl_target(g: Any, input: Any, target: Any, log_target: bool) -> Any:
+    from .pointwise import exp
+
+    if log_target:
+        return g * exp(target) * (target - input + 1)
+    return where(target > 0, g * (log(where(target > 0, target, 1.0)) + 1 - input), zeros_of(g))
+
+
+kl_div.vjp(input=_kl_input, target=_kl_target)

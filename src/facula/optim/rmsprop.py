@@ -1,0 +1,186 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._tensor import Tensor
+from ..factory import tensor, zeros_like
+from ..kernels.namespace import namespace
+from .optimizer import (
+    Optimizer,
+    changed,
+    check_options,
+    new_step_count,
+    number,
+    run_closure,
+    update,
+    with_grads,
+)
+
+
+class RMSprop(Optimizer):
+    """RMSprop: steps scaled by a running mean of the gradient's square.
+
+    For a parameter p with gradient g (-g with `maximize`):
+    `g += weight_decay * p`; `v = alpha v + (1 - alpha) g^2`; with `centered` also
+    `a = alpha a + (1 - alpha) g` and v is replaced by `v - a^2`; `d = g / (sqrt(v) + eps)`; with momentum
+    `b = momentum b + d` and d becomes b; `p -= lr * d`.
+
+    Args:
+        params: parameters, groups of them, or (name, parameter) pairs.
+        lr: learning rate; a number or a one-element tensor.
+        alpha, eps, weight_decay, momentum, centered: as in the formula.
+        maximize: go up, not down.
+        foreach, capturable: accepted; there is one way to compute it.
+        differentiable: not supported.
+
+    Raises:
+        ValueError: a negative value.
+        NotImplementedError: `differentiable`, or complex parameters.
+
+    State: `step`, `square_avg` and, as needed, `momentum_buffer`, `grad_avg`, for each parameter.
+    Source: Hinton's lecture 6e of 2012; centered: Graves, 2013 (arXiv:1308.0850).
+
+    >>> import facula
+    >>> w = facula.tensor([1.0], requires_grad=True)
+    >>> optimizer = facula.optim.RMSprop([w], lr=0.1)
+    >>> (w * 2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([-5.9605e-08], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_options("RMSprop", lr=lr, foreach=foreach, differentiable=differentiable, capturable=capturable)
+        if not eps >= 0.0:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        if not momentum >= 0.0:
+            raise ValueError(f"Invalid momentum value: {momentum}")
+        if not weight_decay >= 0.0:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if not alpha >= 0.0:
+            raise ValueError(f"Invalid alpha value: {alpha}")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, default in _LATER_OPTIONS.items():
+                group.setdefault(name, default)
+            for p in group["params"]:
+                known = self.state.get(p)
+                if known and not isinstance(known["step"], Tensor):
+                    known["step"] = tensor(float(known["step"]))  # older files have a number
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters from their gradients; see `Optimizer.step`."""
+        loss = run_closure(closure)
+        for group in self.param_groups:
+            options = {
+                name: number(group[name])
+                for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
+            }
+            params = with_grads(group)
+            for p in params:
+                state = self._state_of(p, group)
+                count = state["step"]._array
+                count += 1
+                others = [state.get(name) for name in ("momentum_buffer", "grad_avg")]
+                if not group["momentum"] > 0:
+                    others[0] = None
+                if not group["centered"]:
+                    others[1] = None
+                written = [
+                    p._array,
+                    state["square_avg"]._array,
+                    *(None if t is None else t._array for t in others),
+                ]
+                update(_rmsprop, written, p.grad._array, **options)  # type: ignore[union-attr]
+            changed(params)
+        return loss
+
+    def _state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state: dict[str, Any] = self.state[p]
+        if not state:
+            if p.is_complex():
+                raise NotImplementedError("[RMSprop] complex parameters are not supported")
+            state["step"] = new_step_count()
+            state["square_avg"] = zeros_like(p).detach()
+            if group["momentum"] > 0:
+                state["momentum_buffer"] = zeros_like(p).detach()
+            if group["centered"]:
+                state["grad_avg"] = zeros_like(p).detach()
+        return state
+
+
+_LATER_OPTIONS: dict[str, Any] = {
+    "momentum": 0,
+    "centered": False,
+    "foreach": None,
+    "maximize": False,
+    "differentiable": False,
+    "capturable": False,
+}
+
+
+def _rmsprop(
+    param: Any,
+    square: Any,
+    buffer: Any,
+    average: Any,
+    grad: Any,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """The definition, for one parameter."""
+    xp = namespace(param)
+    if maximize:
+        grad = -grad
+    if weight_decay != 0:
+        grad = grad + param * weight_decay
+    square *= alpha
+    square += grad * (1 - alpha) * grad
+    if average is None:
+        denominator = xp.sqrt(square)
+    else:
+        average += (grad - average) * (1 - alpha)
+        denominator = xp.sqrt(square - average * average)
+    denominator += eps
+    if buffer is None:
+        param -= grad * lr / denominator
+    else:
+        buffer *= momentum
+        buffer += grad / denominator
+        param -= buffer * lr

@@ -1,0 +1,5 @@
+"""Saving and loading in PyTorch's own file format."""
+
+from .api import load, save
+
+__all__ = ["load", "save"]

@@ -9,7 +9,7 @@ import pytest
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Below tests/, examples in docstrings are not looked for: helpers and programs there are not imported."""
+    """No examples are looked for below tests/: helpers and programs there are not imported."""
     is_helper = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
     return True if is_helper else None
 

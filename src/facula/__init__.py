@@ -6,7 +6,7 @@ Names, arguments, defaults, errors and printed text are PyTorch's; the same seed
 """
 import math as _math
 
-from . import autograd, backends, cuda, nn, optim, random, utils
+from . import autograd, backends, cuda, nn, optim, random, utils, version
 from ._device import device
 from ._dtype import (
     bfloat16,
@@ -61,6 +61,7 @@ from .factory import (
     preserve_format,
     strided,
 )
+from .kernels import overrides as _overrides
 from .ops import operators as _operators
 from .printing import set_printoptions
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state

@@ -330,6 +330,7 @@ class Tensor:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         node = self.grad_fn
         if node is not None:
+            node.hooked = True
             node.retained = node.retained or {}
             node.retained[self._nr] = weakref.ref(self)
 
@@ -342,6 +343,7 @@ class Tensor:
             if self._hooks is None:
                 self._hooks = {}
             return RemovableHandle(self._hooks, hook)
+        node.hooked = True
         node.tensor_hooks = node.tensor_hooks or {}
         return RemovableHandle(node.tensor_hooks.setdefault(self._nr, {}), hook)
 

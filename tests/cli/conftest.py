@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import facula
-from facula.cli import main
+from facula.cli import main, plots
 from facula.kernels import get_num_threads, set_num_threads
 
 #: The folder that the package under test is imported from; a child process must find the same one.
@@ -41,6 +41,12 @@ def facula_process(tmp_path):
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Drawing takes longer than all the rest of a small training: only `trained` and test_plots do it."""
+    monkeypatch.setattr(plots, "draw_all", lambda *args: [])
 
 
 @pytest.fixture(autouse=True)

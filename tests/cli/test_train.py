@@ -3,11 +3,13 @@
 import csv
 import json
 import os
+import sys
 
 import pytest
 
 import facula
-from facula.cli import main
+from facula.cli import main, plots
+from facula.cli.plots import draw_all
 from facula.kernels import get_num_threads
 
 REAL = os.environ.get("FACULA_DATA")
@@ -169,9 +171,13 @@ def test_a_name_that_is_taken(capsys, trained, tiny):
     assert f"{trained} is there already" in capsys.readouterr().err
 
 
-def test_without_matplotlib_it_goes_on(capsys, monkeypatch, tmp_path, tiny):
-    import sys
+def test_the_pictures_are_there(trained):
+    pytest.importorskip("matplotlib")
+    assert {path.name for path in trained.glob("*.png")} == {"curves.png", "confusion.png"}
 
+
+def test_without_matplotlib_it_goes_on(capsys, monkeypatch, tmp_path, tiny):
+    monkeypatch.setattr(plots, "draw_all", draw_all)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     words = ["train", *tiny, "--epochs", "1", "--out", str(tmp_path), "--name", "a", "--quiet"]
     assert main(words) == 0

@@ -11,8 +11,9 @@ from facula.cli import main
 #: Signals itself after a given batch, then is the command.
 STOPPING = """
 import os, signal, sys
-from facula.cli import main
+from facula.cli import main, plots
 from facula.cli.trainer import Trainer
+plots.draw_all = lambda *args: []
 batch, number, times, *words = sys.argv[1:]
 step, done = Trainer._step, 0
 def stepping(self, images, labels):
@@ -29,7 +30,8 @@ sys.exit(main(words))
 #: Is killed in the middle of the n-th save: when the new file is complete but not yet in its place.
 KILLED_SAVING = """
 import os, signal, sys
-from facula.cli import main
+from facula.cli import main, plots
+plots.draw_all = lambda *args: []
 saves, *words = sys.argv[1:]
 replace, done = os.replace, 0
 def dying(source, target, **options):
@@ -102,8 +104,7 @@ def test_ctrl_c_and_resume_equal_a_run_through(facula_process, tmp_path, tiny, t
     per_epoch = {"mlp": 6, "cnn": 3}[model]
     done = state["epoch"] * per_epoch + state["batch"]
     assert done == batch
-    resumed = facula_process("import sys; from facula.cli import main; sys.exit(main(sys.argv[1:]))",
-                             "train", "--resume", str(tmp_path / "a"))  # fmt: skip
+    resumed = facula_process(STOPPING, "0", "0", "0", "train", "--resume", str(tmp_path / "a"))
     assert resumed.returncode == 0, resumed.stderr
     assert f"going on in epoch {state['epoch'] + 1}" in resumed.stdout
     assert_same_training(tmp_path / "a", through[model])

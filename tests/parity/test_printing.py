@@ -171,3 +171,20 @@ def test_options_in_a_row():
     ]:  # fmt: skip
         set_options(**options)
         assert_same(wrap(array), torch.from_numpy(array), options)
+
+
+def test_results_of_operations():
+    """The name of the operation that made a tensor is printed, on a line of its own where it must."""
+    for columns in (2, 12):
+        array = np.arange(3 * columns, dtype=np.float32).reshape(3, columns)
+        for work in (
+            lambda x: x + 1,
+            lambda x: x * 2 / 3,
+            lambda x: (x - 1) @ x.T,
+            lambda x: x.sum(),
+            lambda x: x[1:],
+            lambda x: x.exp().mean(dim=0),
+            lambda x: x.reshape(-1).detach(),
+        ):
+            ours, theirs = (work(x.requires_grad_()) for x in (wrap(array), torch.from_numpy(array)))
+            assert_same(ours, theirs, columns)

@@ -20,12 +20,14 @@ _events: list[str] | None = None
 
 
 def _listen(event: str, args: tuple[Any, ...]) -> None:
-    if _events is not None and (event in _DANGEROUS or event.startswith(("os.", "subprocess.", "socket.", "ctypes."))):
+    if _events is not None and (
+        event in _DANGEROUS or event.startswith(("os.", "subprocess.", "socket.", "ctypes."))
+    ):
         _events.append(f"{event}{args!r}")
 
 
 _DANGEROUS = ("exec", "compile", "import", "open", "pickle.find_class", "code.__new__", "builtins.input")
-# Python tells audit hooks of every import, every piece of code run from a text, every process started, and the like.
+# Python tells audit hooks of every import, code run from a text, process started, and the like.
 sys.addaudithook(_listen)
 
 
@@ -117,7 +119,7 @@ class _Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
 
 @pytest.fixture
 def stream() -> Any:
-    """A maker of pickle streams: `stream(value)`, with `.named`, `.call` and `.storage` for what is not a value."""
+    """A maker of pickle streams: `stream(value)`, where `.named`, `.call` and `.storage` are no values."""
 
     def make(value: Any, protocol: int = 2) -> bytes:
         file = io.BytesIO()

@@ -13,7 +13,7 @@ import pytest
 
 from facula._tensor import wrap
 from facula.errors import CorruptFileError, UnsafeFileError
-from facula.serialization import load, save
+from facula.serialization import save
 from facula.serialization.archive import ArchiveReader, ArchiveWriter
 from facula.serialization.source import Source
 

@@ -22,6 +22,7 @@ from facula.serialization.atomic import atomic_write
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions and links")
 
+
 @contextlib.contextmanager
 def ordinary_user() -> Iterator[None]:
     """Permissions do not bind the superuser: become somebody else meanwhile."""
@@ -82,7 +83,9 @@ def test_what_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.pt"]
 
 
-def test_everything_reaches_the_disk_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_reaches_the_disk_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps: list[str] = []
     fsync, replace = os.fsync, os.replace
 

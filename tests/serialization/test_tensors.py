@@ -21,11 +21,12 @@ FLOATS = np.arange(6, dtype="<f4").tobytes()
 
 @pytest.fixture
 def tensor_stream(stream: Any) -> Any:
-    """`tensor_stream(offset=..., size=..., ...)`: the stream of a tensor over the storage "0" of six floats."""
+    """`tensor_stream(offset=..., ...)`: the stream of a tensor over the storage "0" of six floats."""
 
     def make(
-        offset: Any = 0, size: Any = (2, 3), stride: Any = (3, 1), grad: Any = False, kind: str = "FloatStorage",
-        key: Any = "0", location: Any = "cpu", count: Any = 6, hooks: Any = None, extra: Any = (), of: str | None = None,
+        offset: Any = 0, size: Any = (2, 3), stride: Any = (3, 1), grad: Any = False,
+        kind: str = "FloatStorage", key: Any = "0", location: Any = "cpu", count: Any = 6,
+        hooks: Any = None, extra: Any = (), of: str | None = None,
     ) -> bytes:  # fmt: skip
         module = "torch.storage" if kind == "UntypedStorage" else "torch"
         storage = stream.storage(("storage", stream.named(module, kind), key, location, count))
@@ -137,16 +138,27 @@ def test_the_other_byte_order(tensor_stream: Any, pack: Any, read: Any) -> None:
     other = "big" if sys.byteorder == "little" else "little"
     sign = ">" if other == "big" else "<"
     floats = np.arange(6, dtype=f"{sign}f4").tobytes()
-    assert read(pack(tensor_stream(), {"0": floats}, byteorder=other.encode())).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert read(pack(tensor_stream(), {"0": floats}, byteorder=other.encode())).tolist() == [
+        [0, 1, 2],
+        [3, 4, 5],
+    ]
     numbers = np.array([1 + 2j, 3 + 4j], f"{sign}c16").tobytes()
     content = tensor_stream(kind="ComplexDoubleStorage", count=2, size=(2,), stride=(1,))
     assert read(pack(content, {"0": numbers}, byteorder=other.encode())).tolist() == [1 + 2j, 3 + 4j]
     untyped = tensor_stream(kind="UntypedStorage", count=4, size=(2,), stride=(1,), of="uint16")
-    assert read(pack(untyped, {"0": np.array([1, 2], f"{sign}u2").tobytes()}, byteorder=other.encode())).tolist() == [1, 2]
+    assert read(
+        pack(untyped, {"0": np.array([1, 2], f"{sign}u2").tobytes()}, byteorder=other.encode())
+    ).tolist() == [1, 2]
 
 
 def test_byte_order_and_version_are_checked(tensor_stream: Any, refuse: Any) -> None:
-    for records in ({"byteorder": b"middle"}, {"byteorder": b""}, {"version": b"11\n"}, {"version": b"0"}, {"version": b"x"}):
+    for records in (
+        {"byteorder": b"middle"},
+        {"byteorder": b""},
+        {"version": b"11\n"},
+        {"version": b"0"},
+        {"version": b"x"},
+    ):
         assert isinstance(refuse(tensor_stream(), {"0": FLOATS}, **records), CorruptFileError)
 
 
@@ -193,7 +205,10 @@ def test_the_watch_sees_what_runs(tensor_stream: Any, pack: Any, read: Any, tmp_
     """The fixture on which the other tests rely does notice."""
     (tmp_path / "x").write_bytes(b"")
     with pytest.raises(AssertionError, match="open"):
-        read(pack(tensor_stream(), {"0": FLOATS}), map_location=lambda s, _: (open(tmp_path / "x").close(), s)[1])
+        read(
+            pack(tensor_stream(), {"0": FLOATS}),
+            map_location=lambda s, _: (open(tmp_path / "x").close(), s)[1],
+        )
 
 
 def test_a_record_that_is_damaged(tensor_stream: Any, pack: Any, tmp_path: Path) -> None:
@@ -213,7 +228,13 @@ def test_storages_are_read_once_and_shared(stream: Any, pack: Any, read: Any) ->
     def tensor(offset: int) -> Any:
         storage = stream.storage(("storage", stream.named("torch", "FloatStorage"), "0", "cpu", 6))
         return stream.call(
-            stream.named("torch._utils", "_rebuild_tensor_v2"), storage, offset, (2,), (1,), False, OrderedDict()
+            stream.named("torch._utils", "_rebuild_tensor_v2"),
+            storage,
+            offset,
+            (2,),
+            (1,),
+            False,
+            OrderedDict(),
         )
 
     a, b = read(pack(stream([tensor(0), tensor(1)]), {"0": FLOATS}))

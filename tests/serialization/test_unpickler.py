@@ -16,7 +16,6 @@ import pytest
 from facula.errors import CorruptFileError, UnsafeFileError
 from facula.serialization import load
 
-
 DANGEROUS = [
     ("os", "system"),
     ("posix", "system"),
@@ -87,7 +86,11 @@ def test_the_error_says_where(tmp_path: Any, pack: Any) -> None:
     assert content[caught.value.offset :].startswith(b"cos\nsystem\n")
     assert str(path) in str(caught.value) and "os.system" in str(caught.value)
     again = pickle.loads(pickle.dumps(caught.value))
-    assert (again.path, again.reason, again.offset) == (caught.value.path, caught.value.reason, caught.value.offset)
+    assert (again.path, again.reason, again.offset) == (
+        caught.value.path,
+        caught.value.reason,
+        caught.value.offset,
+    )
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -101,7 +104,11 @@ def test_pickles_of_calls_are_refused(protocol: int, refuse: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [{"a": [1, 2.5, "t", None, True, b"b"], "b": (1,), "c": {1, 2}, "d": frozenset({3})}, list(range(3000)), 2**90],
+    [
+        {"a": [1, 2.5, "t", None, True, b"b"], "b": (1,), "c": {1, 2}, "d": frozenset({3})},
+        list(range(3000)),
+        2**90,
+    ],
     ids=["mixed", "long", "big"],
 )
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -273,7 +280,9 @@ def test_deep_keys_do_not_end_the_process(refuse: Any) -> None:
     _timed(refuse, b"\x80\x02c__builtin__\nset\n]" + b")" + b"\x85" * 200_000 + b"a\x85R.")
 
 
-@pytest.mark.parametrize("wrap", [(b"]", b"a"), (b"(", b"t"), (b"}N", b"s"), (b"", b"\x85")], ids=["list", "mark", "dict", "tuple"])
+@pytest.mark.parametrize(
+    "wrap", [(b"]", b"a"), (b"(", b"t"), (b"}N", b"s"), (b"", b"\x85")], ids=["list", "mark", "dict", "tuple"]
+)
 @pytest.mark.parametrize("depth", [1500, 100_000])
 def test_deep_nesting(wrap: tuple[bytes, bytes], depth: int, refuse: Any) -> None:
     _timed(refuse, b"\x80\x02" + wrap[0] * depth + b"N" + wrap[1] * depth + b".")

@@ -214,18 +214,6 @@ def _walk(
         wanted = _wanted_nodes(nodes, goal)
     pending: dict[Any, Any] = {}  # by node: its output's gradient, or a list of them; by leaf: its gradient
 
-    def give(target: Any, nr: int, g: Any) -> None:
-        """Add a gradient to what a node's output or a leaf has received."""
-        n = 1 if isinstance(target, Tensor) else target.n_outputs
-        if n == 1:
-            before = pending.get(target)
-            pending[target] = g if before is None else before + g
-        else:
-            buffer = pending.get(target)
-            if buffer is None:
-                buffer = pending[target] = [None] * n
-            buffer[nr] = g if buffer[nr] is None else buffer[nr] + g
-
     def arrived(leaf: Tensor) -> None:
         """One edge to a leaf is done; with the last one its gradient is complete."""
         waiting[leaf] -= 1
@@ -240,17 +228,16 @@ def _walk(
                     found[leaf] = g
 
     for key, g in zip(keys, root_grads, strict=True):
-        if key.__class__ is tuple:
-            give(key[0], key[1], g)
-        else:
-            give(key, 0, g)
+        target, nr = key if key.__class__ is tuple else (key, 0)
+        _give(pending, target, nr, g)
+        if target is key:
             g = None
             arrived(key)
     root_grads.clear()
     for node in reversed(nodes):
         g = pending.pop(node, None)
         edges = node.edges
-        if g is not None and (node.pre_hooks or node.tensor_hooks or node.retained):
+        if g is not None and node.hooked:
             g = _before(node, g, graph)
         if goal and g is not None:
             for nr in range(node.n_outputs):
@@ -261,40 +248,49 @@ def _walk(
                 if isinstance(edge, Tensor):
                     arrived(edge)
             continue
-        if wanted is None:
-            needs = [edge is not None for edge in edges]
-        else:
-            needs = [edge is not None and edge in wanted for edge in edges]
+        needs = [edge is not None and (wanted is None or edge in wanted) for edge in edges]
         grads = node.gradients(g, needs, graph)
         if node.hooks:
             grads = _after(node, grads, g, graph)
         g = None
-        slots = node.slots
         for i, edge in enumerate(edges):
             if edge is None:
                 continue
             gi = grads[i]
-            grads[i] = None  # so that a leaf can take over the array
             leaf = isinstance(edge, Tensor)
             if gi is not None and needs[i]:
-                nr = slots[i] if slots else 0
+                grads[i] = None  # so that a leaf can take over the array
+                nr = node.slots[i] if node.slots else 0
                 if leaf:
                     shape, dtype = edge._array.shape, edge._array.dtype
-                elif edge.n_outputs == 1:
-                    shape, dtype = edge.meta
                 else:
-                    shape, dtype = edge.meta[nr]
-                if gi.shape != shape:
+                    shape, dtype = edge.meta if edge.n_outputs == 1 else edge.meta[nr]
+                array = gi._array if graph else gi
+                if array.shape != shape:
                     gi = _unbroadcast(node, gi, shape)
-                if (gi._array if graph else gi).dtype != dtype:
+                if array.dtype is not dtype and array.dtype != dtype:
                     gi = _cast(gi, dtype)
-                give(edge, nr, gi)
-            gi = None
+                array = None
+                if edge in pending or not leaf and edge.n_outputs > 1:
+                    _give(pending, edge, nr, gi)
+                else:
+                    pending[edge] = gi
+                gi = None
             if leaf:
                 arrived(edge)
         if not keep:
             node.release()
     return found
+
+
+def _give(pending: dict[Any, Any], target: Any, nr: int, g: Any) -> None:
+    """Add a gradient to what a leaf or a node's output has received."""
+    if isinstance(target, Tensor) or target.n_outputs == 1:
+        before = pending.get(target)
+        pending[target] = g if before is None else before + g
+    else:
+        buffer = pending.setdefault(target, [None] * target.n_outputs)
+        buffer[nr] = g if buffer[nr] is None else buffer[nr] + g
 
 
 def _unbroadcast(node: Node, g: Any, shape: tuple[int, ...]) -> Any:

@@ -21,10 +21,11 @@ class Node:
     slots: list[int] | None = None
     plan: Any = None
     saved: Any = ()
-    versions: list[Any]
+    versions: Any = ()
     seq: int
     meta: Any = None  # (shape, dtype) of the output, or a list of them if there are several
     n_outputs = 1
+    hooked = False  # whether any of the following four is set
     hooks: dict[int, Callable[..., Any]] | None = None
     pre_hooks: dict[int, Callable[..., Any]] | None = None
     tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None  # by number of output
@@ -55,14 +56,14 @@ class Node:
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_inputs, grad_outputs)` after this node ran; a returned tuple replaces `grad_inputs`."""
-        if self.hooks is None:
-            self.hooks = {}
+        self.hooked = True
+        self.hooks = self.hooks if self.hooks is not None else {}
         return RemovableHandle(self.hooks, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this node runs; a returned tuple replaces `grad_outputs`."""
-        if self.pre_hooks is None:
-            self.pre_hooks = {}
+        self.hooked = True
+        self.pre_hooks = self.pre_hooks if self.pre_hooks is not None else {}
         return RemovableHandle(self.pre_hooks, hook)
 
     def check_saved(self) -> None:
@@ -83,24 +84,25 @@ class Node:
 
     def gradients(self, g: Any, wanted: Sequence[bool], graph: bool) -> list[Any]:
         """The gradient of each input that is wanted: raw arrays in and out, or Tensors if `graph`."""
-        if self.saved is None or self.versions:
+        saved = self.saved
+        if saved is None or self.versions:
             self.check_saved()
         plan = self.plan
         if graph:
-            kept = list(self.saved)
+            kept = list(saved)
             if plan.out_at >= 0:
                 kept[plan.out_at] = self._result(kept[plan.out_at])
         else:
-            kept = [v._array if isinstance(v, Tensor) else v for v in self.saved]
+            kept = [v._array if isinstance(v, Tensor) else v for v in saved]
         if self.op.sequence:
             _, rule, at = plan.rules[0]
             if not graph:
-                kept = [[x._array if isinstance(x, Tensor) else x for x in v] if type(v) in (list, tuple) else v for v in kept]
-            return list(rule(g, *[kept[k] for k in at]))
+                kept = [_unwrapped(v) for v in kept]
+            return list(rule(g, *(kept if at is None else [kept[k] for k in at])))
         grads: list[Any] = [None] * len(self.edges)
         for i, rule, at in plan.rules:
             if wanted[i]:
-                grads[i] = rule(g, *[kept[k] for k in at])
+                grads[i] = rule(g, *kept) if at is None else rule(g, *[kept[k] for k in at])
         return grads
 
     def _result(self, value: Any) -> Any:
@@ -123,6 +125,13 @@ class Node:
             self.saved = None
 
 
+def _unwrapped(value: Any) -> Any:
+    """A kept sequence of inputs as raw arrays."""
+    if type(value) not in (list, tuple):
+        return value
+    return [x._array if isinstance(x, Tensor) else x for x in value]
+
+
 class AccumulateGrad(Node):
     """Stands for a leaf tensor at the end of the graph; made on demand."""
 
@@ -134,7 +143,4 @@ def accumulator(leaf: Tensor) -> AccumulateGrad:
     node = AccumulateGrad.__new__(AccumulateGrad)
     node.variable = leaf
     node.edges = []
-    node.slots = None
-    node.saved = ()
-    node.versions = []
     return node

@@ -65,19 +65,21 @@ class OpFunction(Protocol):
 class Plan:
     """What to keep and which rules to run, for one set of inputs that need gradients."""
 
-    __slots__ = ("fetch", "names", "out_at", "rules")
+    __slots__ = ("fetch", "live", "names", "node_type", "out_at", "rules")
 
     def __init__(self, op: Op, mask: int) -> None:
-        self.rules: list[tuple[int, Callable[..., Any], tuple[int, ...]]] = []
+        self.live = tuple(i for i in range(op.n_arrays) if mask >> i & 1)
+        self.node_type = op.node_type(()) if isinstance(op.grad_name, str) else None
         names: list[str] = []
-        for i, name in enumerate(op.names[: op.n_arrays]):
-            if not mask >> i & 1:
-                continue
-            rule, wanted = op.rules.get(name) or _missing_rule(op, name)
-            for w in wanted:
-                if w not in names:
-                    names.append(w)
-            self.rules.append((i, rule, tuple(names.index(w) for w in wanted)))
+        found = []
+        for i in self.live:
+            rule, wanted = op.rules.get(op.names[i]) or _missing_rule(op, op.names[i])
+            names.extend(w for w in wanted if w not in names)
+            found.append((i, rule, wanted))
+        # Where each rule finds what it asks for; None: all that is kept, in order.
+        self.rules: list[tuple[int, Callable[..., Any], tuple[int, ...] | None]] = [
+            (i, rule, None if list(wanted) == names else tuple(names.index(w) for w in wanted)) for i, rule, wanted in found
+        ]
         self.names = tuple(names)
         self.out_at = names.index("out") if "out" in names else -1
         self.fetch = tuple(op.source_of(name) for name in names)
@@ -281,94 +283,133 @@ def apply(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None)
         args, out = this.bind(args, kwargs or {})
         if out is not None:
             return _into(this, args, out)
-    raw = list(args)
-    tensors = live = False
     if this.sequence:
-        inputs = tuple(args[0])
-        raw[0] = [x._array if isinstance(x, Tensor) else x for x in inputs]
-        tensors = any(isinstance(x, Tensor) for x in inputs)
-        live = any(isinstance(x, Tensor) and x._requires_grad for x in inputs)
-    else:
-        inputs = args
-        for i in this.arrays:
-            x = raw[i]
-            if isinstance(x, Tensor):
-                tensors = True
-                raw[i] = x._array
-                if x._requires_grad:
-                    live = True
+        return _apply_sequence(this, args)
+    raw = list(args)
+    mask = 0  # the inputs that need gradients
+    tensors = False
+    for i in this.arrays:
+        x = raw[i]
+        if isinstance(x, Tensor):
+            tensors = True
+            raw[i] = x._array
+            if x._requires_grad:
+                mask |= 1 << i
     if not tensors:
         return this.run(raw)
-    if this.promote is not None:
-        _promote(this, raw)
-    if _QUIET is None:
-        with np.errstate(all="ignore"):
-            result = this.run(raw)
-    else:
-        token = _extobj_contextvar.set(_QUIET)
-        try:
-            result = this.run(raw)
-        finally:
-            _extobj_contextvar.reset(token)
-    if type(result) is tuple:
-        out = tuple([_wrap(r) for r in result])
-    else:
-        out = _new(Tensor)
-        out._array = result if isinstance(result, np.ndarray) else np.asarray(result)
-        out._vc = [0]
+    result = NotImplemented
+    if this.kernels:
+        kernel = this.kernels.get(type(raw[0]))
+        if kernel is not None:
+            result = kernel(*raw)
+    if result is NotImplemented:
+        result = _define(this, raw)
+    out = _wrap(result) if type(result) is not tuple else tuple([_wrap(r) for r in result])
     if this.view:
         _mark_views(this, args, out)
-    if live and this.differentiable and grad_mode.get():
-        _record(this, inputs, args, raw, out)
+    if mask and grad_mode.get() and this.differentiable:
+        _record(this, args, raw, out, mask)
     if observers:
         for observer in observers:
             observer(this, args, out)
     return out
 
 
+def _apply_sequence(this: Op, args: tuple[Any, ...]) -> Any:
+    """`apply` for an op whose first parameter is a sequence of arrays."""
+    inputs = tuple(args[0])
+    raw = [[x._array if isinstance(x, Tensor) else x for x in inputs], *args[1:]]
+    if not any(isinstance(x, Tensor) for x in inputs):
+        return this.run(raw)
+    out = _wrap(_define(this, raw))
+    if any(isinstance(x, Tensor) and x._requires_grad for x in inputs) and grad_mode.get() and this.differentiable:
+        _record(this, args, raw, out, 1)
+    for observer in observers:
+        observer(this, args, out)
+    return out
+
+
+def _define(this: Op, raw: list[Any]) -> Any:
+    """The op's definition on promoted arrays, without NumPy's warnings: overflow and NaN are results, not news."""
+    if this.promote is not None:
+        _promote(this, raw)
+    if _QUIET is None:
+        with np.errstate(all="ignore"):
+            return this.forward(*raw)
+    token = _extobj_contextvar.set(_QUIET)
+    try:
+        return this.forward(*raw)
+    finally:
+        _extobj_contextvar.reset(token)
+
+
 def _wrap(array: Any) -> Tensor:
-    t = _new(Tensor)
+    t: Tensor = _new(Tensor)
     t._array = array if isinstance(array, np.ndarray) else np.asarray(array)
     t._vc = [0]
     return t
 
 
-def _record(this: Op, inputs: Sequence[Any], args: tuple[Any, ...], raw: list[Any], out: Any) -> None:
+def _record(this: Op, args: tuple[Any, ...], raw: list[Any], out: Any, mask: int) -> None:
     """Attach a node to the result: edges to the inputs' nodes, and what the rules of those inputs ask for."""
-    edges: list[Any] = []
-    slots: list[int] | None = None
-    mask, bit = 0, 1
-    for x in inputs if this.sequence else inputs[: this.n_arrays]:
-        if isinstance(x, Tensor) and x._requires_grad:
-            mask |= bit
-            node = x._grad_fn
-            if node is not None:
-                if x._base is not None:
-                    node = refresh(x)
-                if x._nr:
-                    slots = slots or [0] * len(inputs)
-                    slots[len(edges)] = x._nr
-                edges.append(node)
-            else:
-                edges.append(x)
-        else:
-            edges.append(None)
-        bit <<= 1
-    if this.sequence:
-        mask = 1
     plan = this.plans.get(mask)
     if plan is None:
         plan = this.plans[mask] = Plan(this, mask)
+    if this.sequence:
+        inputs: Any = args[0]
+        live: Any = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x._requires_grad]
+        edges: list[Any] = [None] * len(inputs)
+    else:
+        inputs, live, edges = args, plan.live, [None] * this.n_arrays
+    node: Any = _new(plan.node_type or this.node_type(args))
+    for i in live:
+        x = inputs[i]
+        edge = x._grad_fn
+        if edge is None:
+            edges[i] = x
+            continue
+        if x._base is not None:
+            edge = refresh(x)
+        if x._nr:
+            node.slots = node.slots or [0] * len(edges)
+            node.slots[i] = x._nr
+        edges[i] = edge
+    node.op = this
+    node.edges = edges
+    node.plan = plan
+    node.seq = _sequence()
+    if plan.fetch:
+        _keep(node, args, raw, out)
+    if type(out) is tuple:
+        node.n_outputs = len(out)
+        node.meta = [(t._array.shape, t._array.dtype) for t in out]
+        for nr, t in enumerate(out):
+            if t._array.dtype.kind in "fcV":
+                t._requires_grad = True
+                t._grad_fn = node
+                t._nr = nr
+        return
+    array = out._array
+    dtype = array.dtype
+    if dtype.kind in "fcV":
+        node.meta = (array.shape, dtype)
+        out._requires_grad = True
+        out._grad_fn = node
+
+
+def _keep(node: Node, args: tuple[Any, ...], raw: list[Any], out: Any) -> None:
+    """Save what the node's rules ask for, with the versions that tensors have now."""
     saved: list[Any] = []
     versions: list[Any] = []
-    for kind, i in plan.fetch:
+    sequence = node.op.sequence
+    for kind, i in node.plan.fetch:
         if kind == "arg":
             value = args[i]
             if isinstance(value, Tensor):
                 if raw[i] is not value._array and not value._requires_grad:
-                    value = _wrap(raw[i])  # keep it in the dtype that the op computed with
+                    value = _wrap(raw[i])  # in the dtype that the op computed with
                 versions.append((value._vc, value._vc[0]))
-            elif i == 0 and this.sequence:
+            elif sequence and i == 0:
                 versions.extend((v._vc, v._vc[0]) for v in value if isinstance(v, Tensor))
         elif kind == "out":
             if type(out) is tuple:
@@ -378,31 +419,12 @@ def _record(this: Op, inputs: Sequence[Any], args: tuple[Any, ...], raw: list[An
                 value = out._array
                 versions.append((out._vc, out._vc[0]))
         elif kind == "shape":
-            value = [a.shape for a in raw[0]] if this.sequence else np.shape(raw[i])
+            value = [a.shape for a in raw[0]] if sequence else np.shape(raw[i])
         else:
-            value = [a.dtype for a in raw[0]] if this.sequence else args[i].dtype
+            value = [a.dtype for a in raw[0]] if sequence else args[i].dtype
         saved.append(value)
-    node = _new(this.node_type(args))
-    node.op = this
-    node.edges = edges
-    node.slots = slots
-    node.plan = plan
     node.saved = saved
     node.versions = versions
-    node.seq = _sequence()
-    if type(out) is tuple:
-        node.n_outputs = len(out)
-        node.meta = [(t._array.shape, t._array.dtype) for t in out]
-        for nr, t in enumerate(out):
-            if t._array.dtype.kind in "fcV":
-                t._requires_grad = True
-                t._grad_fn = node
-                t._nr = nr
-    elif out._array.dtype.kind in "fcV":
-        array = out._array
-        node.meta = (array.shape, array.dtype)
-        out._requires_grad = True
-        out._grad_fn = node
 
 
 # ---- dtype promotion ---------------------------------------------------------------------------------------
@@ -612,7 +634,6 @@ def rebase(target: Tensor, node: Node) -> None:
     change.edges = [base if base._requires_grad and base._grad_fn is None else base._grad_fn, node]
     change.slots = [base._nr, 0] if base._nr else None
     change.saved = [target._view, base._array.shape]
-    change.versions = []
     change.seq = _sequence()
     change.meta = (base._array.shape, base._array.dtype)
     base._requires_grad = True

@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
 
 def predict(args: argparse.Namespace) -> int:
     """Print the most probable names for every picture; 1 if one of them could not be read."""
-    from .. import from_numpy, no_grad, softmax
+    from .. import from_numpy, nn, no_grad
     from .images import read_picture
     from .models import build_model
 
@@ -65,7 +65,8 @@ def predict(args: argparse.Namespace) -> int:
             failed = True
             continue
         with no_grad():
-            chances = softmax(model(from_numpy(picture.pixels.reshape(1, 1, 28, 28))), dim=1)[0].tolist()
+            logits = model(from_numpy(picture.pixels.reshape(1, 1, 28, 28)))
+            chances = nn.Softmax(dim=1)(logits)[0].tolist()
         note = ""
         if picture.inverted:
             why = "its border is bright and the model knows light on dark; --invert no leaves it as it is"

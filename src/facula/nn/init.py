@@ -11,9 +11,11 @@ import math
 import warnings
 from typing import Any
 
-from .._tensor import Tensor
+from .._tensor import Tensor, wrap
 from ..autograd.mode import no_grad
 from ..factory import empty_like
+from ..kernels.namespace import namespace
+from ..ops.sampling import randperm
 from ..random import Generator
 
 _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -312,12 +314,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
-    from .. import linalg
-
-    flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
-    q, r = linalg.qr(flat if rows >= columns else flat.t())
-    q = q * r.diagonal().sign()  # makes the decomposition unique, hence the distribution uniform
-    tensor.copy_((q if rows >= columns else q.t()).reshape(tensor.shape))
+    flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)._array
+    xp = namespace(flat)
+    q, r = xp.linalg.qr(flat if rows >= columns else flat.T)
+    q = q * xp.sign(xp.diagonal(r))  # makes the decomposition unique, hence the distribution uniform
+    tensor.copy_(wrap(q if rows >= columns else q.T).reshape(tensor.shape))
     return tensor.mul_(gain)
 
 
@@ -333,8 +334,6 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    from ..factory import randperm
-
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
     tensor.normal_(0, std, generator=generator)

@@ -305,7 +305,10 @@ class Optimizer:
         return handle
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(optimizer, args, kwargs)` before each step, `args` starting with the optimizer; it may return `(args, kwargs)`."""
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return `(args, kwargs)`.
+
+        `args` starts with the optimizer.
+        """
         return self._add_hook("_optimizer_step_pre_hooks", hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

@@ -44,7 +44,9 @@ def atomic_write(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> I
         with open(target, "wb") as direct:
             yield direct
         return
-    if mode is not None and not os.access(target, os.W_OK):
+    if mode is not None and not os.access(
+        target, os.W_OK, effective_ids=os.access in os.supports_effective_ids
+    ):
         # A rename would succeed, but replacing what its owner made read-only is not what was asked for.
         raise PermissionError(errno.EACCES, f"cannot write the file {target}: it is read-only")
     temporary, descriptor = _create_beside(parent, name)

@@ -80,7 +80,7 @@ def test_order_does_not_depend_on_who_is_faster(workers, prefetch):
 
 @fork
 def test_out_of_order_on_request():
-    loader = forked(Items(lambda i: time.sleep(1.0 * (i == 0)) or i, 6), in_order=False, batch_size=None)
+    loader = forked(Items(lambda i: time.sleep(0.3 * (i == 0)) or i, 6), in_order=False, batch_size=None)
     got = list(loader)
     assert sorted(got) == list(range(6)) and got[0] != 0
 

@@ -194,8 +194,8 @@ class PReLU(Module):
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
     ) -> None:
+        self.num_parameters = num_parameters  # before the base class's, as in pickled PReLUs of PyTorch
         super().__init__()
-        self.num_parameters = num_parameters
         self.init = init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
 

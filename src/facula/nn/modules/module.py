@@ -12,6 +12,7 @@ from ..._dtype import bfloat16, dtype, float16, float32, float64
 from ..._tensor import Tensor
 from ..._typename import typename
 from ...autograd.mode import no_grad
+from ...factory import empty_like
 from .._hooks import Hooks
 from .._state_dict import StateDict
 from .._traversal import Traversal
@@ -407,6 +408,10 @@ class Module(Traversal, StateDict, Hooks):
         """Move to a CUDA device; where there is none, the error says so."""
         name = device if isinstance(device, (str, Device)) else "cuda" if device is None else f"cuda:{device}"
         return self._apply(lambda t: t.to(name))
+
+    def to_empty(self: T, *, device: Any, recurse: bool = True) -> T:
+        """Move to a device without copying: the values are undefined afterwards."""
+        return self._apply(lambda t: empty_like(t, device=device), recurse=recurse)
 
     def share_memory(self: T) -> T:
         """Not supported: tensors are not moved to memory shared between processes."""

@@ -1,6 +1,7 @@
 // facula._C: the native kernels as Python functions. Arguments are taken as raw handles and looked at through NumPy's C
 // interface, which costs a thirtieth of nanobind's ndarray conversion. A function returns NotImplemented for whatever it
 // does not cover; only facula.kernels.cpu calls it.
+#include "arithmetic.h"
 #include "arrays.h"
 
 #include <nanobind/stl/vector.h>
@@ -349,6 +350,12 @@ NB_MODULE(_C, m) {
   m.def("linear", &linear, nb::arg(), nb::arg(), nb::arg().none(), nb::arg() = nb::none());
   m.def("linear_grad_input", &linear_grad_input, nb::arg(), nb::arg(), nb::arg() = nb::none());
   m.def("linear_grad_weight", &linear_grad_weight, nb::arg(), nb::arg(), nb::arg() = nb::none());
+  m.def("add", &add);
+  m.def("sub", &sub);
+  m.def("mul", &mul);
+  m.def("div", &divide);
+  m.def("tanh_grad", &tanh_grad);
+  m.def("sigmoid_grad", &sigmoid_grad);
   m.def("relu", &relu_array);
   m.def("relu_grad", &relu_grad_array);
   m.def("softmax", &over_rows<softmax>);

@@ -67,9 +67,6 @@ class Tensor:
         def __gt__(self, other: Any) -> Any: ...
         def __ge__(self, other: Any) -> Any: ...
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return object.__new__(cls)
-
     def __init__(self, *args: Any, dtype: Any = None, device: Any = None) -> None:
         from . import factory
 
@@ -440,8 +437,7 @@ class Tensor:
             )
         return bool((self == element).any().item())
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__  # by identity, although == compares elements
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         from .printing import format_tensor

@@ -87,7 +87,7 @@ def parts(value: Any) -> list[Any]:
 
 def to_numpy(x: Any) -> Any:
     x = x.detach()
-    return (x.float() if str(x.dtype).endswith("bfloat16") else x).numpy()
+    return (x.float() if str(x.dtype).endswith("bfloat16") else x).numpy(force=True)
 
 
 def dtype_name(x: Any) -> str:

@@ -611,7 +611,7 @@ CONTAINERS = {
     "list empty": lambda lib: repr(lib.nn.ModuleList()),
     "list nested": lambda lib: repr(lib.nn.ModuleList([chain(lib, (1, 2), (2, 1)) for _ in range(3)])),
     "list slice": lambda lib: repr(lib.nn.ModuleList(chain(lib, (1, 2), (2, 3), (3, 4)))[1:]),
-    "list add": lambda lib: repr([*lib.nn.ModuleList(chain(lib, (1, 2))), lib.nn.ReLU()]),
+    "list add": lambda lib: repr(lib.nn.ModuleList(chain(lib, (1, 2))).__add__([lib.nn.ReLU()])),
     "list number": lambda lib: lib.nn.ModuleList([3]),
     "list of a number": lambda lib: lib.nn.ModuleList(3),
     "list out": lambda lib: lib.nn.ModuleList()[0],

@@ -117,7 +117,7 @@ def test_a_repeated_element_takes_no_memory(tensor_stream: Any, pack: Any, read:
     assert tensor._array[5, 5] == 0
     # Conjugation would have to write the elements out.
     content = pack(tensor_stream(size=(10**6, 10**6), stride=(0, 0), extra=({"neg": True},)), {"0": FLOATS})
-    with pytest.raises(UnsafeFileError, match="repeats"):
+    with pytest.raises(UnsafeFileError, match="too often"):
         read(content)
 
 

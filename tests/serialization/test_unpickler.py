@@ -182,6 +182,20 @@ def test_a_name_is_no_value(refuse: Any) -> None:
         assert isinstance(refuse(b"\x80\x02" + stream), UnsafeFileError)
 
 
+def test_a_name_is_no_attribute(stream: Any, refuse: Any) -> None:
+    storage = stream.storage(("storage", stream.named("torch", "FloatStorage"), "0", "cpu", 1))
+    args = (storage, 0, (1,), (1,), False, OrderedDict())
+    function, cls = stream.named("torch._utils", "_rebuild_tensor_v2"), stream.named("torch", "Tensor")
+    for state in (
+        {"x": stream.named("torch", "Size")},
+        {"x": [stream.named("torch", "Size")]},
+        {"shape": 1},
+        {1: 2},
+    ):
+        call = stream.call(stream.named("torch._tensor", "_rebuild_from_type_v2"), function, cls, args, state)
+        assert isinstance(refuse(stream(call), {"0": b"\0" * 4}), UnsafeFileError)
+
+
 def test_a_result_is_not_called(refuse: Any) -> None:
     size = b"ctorch\nSize\n(K\x01t\x85R"
     assert isinstance(refuse(b"\x80\x02" + size + b")R."), UnsafeFileError)

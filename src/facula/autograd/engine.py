@@ -248,7 +248,7 @@ def _walk(
                 if isinstance(edge, Tensor):
                     arrived(edge)
             continue
-        needs = [edge is not None and (wanted is None or edge in wanted) for edge in edges]
+        needs = None if wanted is None else [edge is not None and edge in wanted for edge in edges]
         grads = node.gradients(g, needs, graph)
         if node.hooks:
             grads = _after(node, grads, g, graph)
@@ -258,20 +258,22 @@ def _walk(
                 continue
             gi = grads[i]
             leaf = isinstance(edge, Tensor)
-            if gi is not None and needs[i]:
+            if gi is not None and (needs is None or needs[i]):
                 grads[i] = None  # so that a leaf can take over the array
                 nr = node.slots[i] if node.slots else 0
+                single = leaf or edge.n_outputs == 1
                 if leaf:
-                    shape, dtype = edge._array.shape, edge._array.dtype
+                    array = edge._array
+                    shape, dtype = array.shape, array.dtype
                 else:
-                    shape, dtype = edge.meta if edge.n_outputs == 1 else edge.meta[nr]
+                    shape, dtype = edge.meta if single else edge.meta[nr]
                 array = gi._array if graph else gi
                 if array.shape != shape:
                     gi = _unbroadcast(node, gi, shape)
                 if array.dtype is not dtype and array.dtype != dtype:
                     gi = _cast(gi, dtype)
                 array = None
-                if edge in pending or not leaf and edge.n_outputs > 1:
+                if edge in pending or not single:
                     _give(pending, edge, nr, gi)
                 else:
                     pending[edge] = gi

@@ -60,7 +60,7 @@ class FunctionNode(Node, FunctionCtx):
         t._requires_grad, t._grad_fn, t._nr = True, self, nr
         return t
 
-    def gradients(self, g: Any, wanted: Sequence[bool], graph: bool) -> list[Any]:
+    def gradients(self, g: Any, wanted: Sequence[bool] | None, graph: bool) -> list[Any]:
         grads = list(g) if self.n_outputs > 1 else [g]
         tensors: list[Any] = []
         for x, (shape, dtype) in zip(grads, self.meta if self.n_outputs > 1 else [self.meta], strict=True):
@@ -68,7 +68,7 @@ class FunctionNode(Node, FunctionCtx):
                 tensors.append(_zeros(shape, dtype) if self._materialize else None)
             else:
                 tensors.append(x if isinstance(x, Tensor) else wrap(x))
-        self.needs_input_grad = tuple(wanted)
+        self.needs_input_grad = tuple(e is not None for e in self.edges) if wanted is None else tuple(wanted)
         with enable_grad() if graph else no_grad():
             result = self.function.backward(self, *tensors)
         result = result if isinstance(result, tuple) else (result,)

@@ -82,18 +82,24 @@ class Node:
                     f"{version} instead. Clone it before changing it in place."
                 )
 
-    def gradients(self, g: Any, wanted: Sequence[bool], graph: bool) -> list[Any]:
-        """The gradient of each input that is wanted: raw arrays in and out, or Tensors if `graph`."""
+    def gradients(self, g: Any, wanted: Sequence[bool] | None, graph: bool) -> list[Any]:
+        """The gradients of the inputs that are wanted (None: of all that need one).
+
+        Raw arrays go in and come out; Tensors if `graph`.
+        """
         saved = self.saved
-        if saved is None or self.versions:
+        if saved is None:
             self.check_saved()
+        for counter, version in self.versions:
+            if counter[0] != version:
+                self.check_saved()
         plan = self.plan
         if graph:
             kept = list(saved)
             if plan.out_at >= 0:
                 kept[plan.out_at] = self._result(kept[plan.out_at])
         else:
-            kept = [v._array if isinstance(v, Tensor) else v for v in saved]
+            kept = [v._array if isinstance(v, Tensor) else v for v in saved] if saved else saved
         if self.op.sequence:
             _, rule, at = plan.rules[0]
             if not graph:
@@ -101,7 +107,7 @@ class Node:
             return list(rule(g, *(kept if at is None else [kept[k] for k in at])))
         grads: list[Any] = [None] * len(self.edges)
         for i, rule, at in plan.rules:
-            if wanted[i]:
+            if wanted is None or wanted[i]:
                 grads[i] = rule(g, *kept) if at is None else rule(g, *[kept[k] for k in at])
         return grads
 

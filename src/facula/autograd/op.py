@@ -37,7 +37,7 @@ try:
 except ImportError:  # another NumPy: the public, slower way
     _extobj_contextvar = _QUIET = None
 
-_new = Tensor.__new__
+_new = object.__new__
 _sequence = count(1).__next__
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
@@ -647,7 +647,7 @@ def rebase(target: Tensor, node: Node) -> None:
 class CopySlices(Node):
     """History of a tensor of which a view was changed in place: the view's part of the gradient goes its own way."""
 
-    def gradients(self, g: Any, wanted: Sequence[bool], graph: bool) -> list[Any]:
+    def gradients(self, g: Any, wanted: Sequence[bool] | None, graph: bool) -> list[Any]:
         from ..ops.pointwise import where
 
         self.check_saved()
@@ -659,4 +659,4 @@ class CopySlices(Node):
             if type(part) is tuple:
                 part, hole = part[nr], hole[nr]
         hole[...] = True
-        return [where(mask, 0.0, g) if wanted[0] else None, part if wanted[1] else None]
+        return [where(mask, 0.0, g), part]

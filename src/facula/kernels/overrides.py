@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ops import activation, matmul, softmax
+from ..ops import activation, loss, matmul, pointwise, softmax
 from . import cpu
 
 if cpu.native is not None:
+    pointwise.add.kernel(np.ndarray)(cpu.native.add)
+    pointwise.sub.kernel(np.ndarray)(cpu.native.sub)
+    pointwise.mul.kernel(np.ndarray)(cpu.native.mul)
+    pointwise.div.kernel(np.ndarray)(cpu.native.div)
+    pointwise.tanh_grad.kernel(np.ndarray)(cpu.native.tanh_grad)
+    activation.sigmoid_grad.kernel(np.ndarray)(cpu.native.sigmoid_grad)
     matmul.matmul.kernel(np.ndarray)(cpu.native.matmul)
     matmul.linear.kernel(np.ndarray)(cpu.native.linear)
     activation.relu.kernel(np.ndarray)(cpu.native.relu)
@@ -16,3 +22,5 @@ if cpu.native is not None:
     softmax.softmax_grad.kernel(np.ndarray)(cpu.softmax_grad)
     softmax.log_softmax.kernel(np.ndarray)(cpu.log_softmax)
     softmax.log_softmax_grad.kernel(np.ndarray)(cpu.log_softmax_grad)
+    loss.cross_entropy.kernel(np.ndarray)(cpu.cross_entropy)
+    loss.cross_entropy_grad.kernel(np.ndarray)(cpu.cross_entropy_grad)

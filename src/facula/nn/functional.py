@@ -293,6 +293,9 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
+    if weight is None and label_smoothing == 0.0 and input.ndim > 1 and not target.is_floating_point():
+        _check_targets(input, target)
+        return _loss.cross_entropy(input, target._array, ignore_index, reduction)
     log_probs = log_softmax(input, class_dim)
     if input._array.shape == target._array.shape and target.is_floating_point():
         return _soft_cross_entropy(log_probs, target, weight, reduction, label_smoothing, class_dim)
@@ -340,6 +343,18 @@ def _soft_cross_entropy(
     return total / (log_probs.numel() / n_classes) if reduction == "mean" else total
 
 
+def _check_targets(input: Tensor, target: Tensor) -> None:
+    """Whether targets of class indices fit inputs of shape (N, C, ...)."""
+    if target._array.dtype.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype}")
+    if input.shape[0] != (target.shape[0] if target.ndim else -1):
+        batch = target.shape[0] if target.ndim else 0
+        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch}).")
+    expected = (input.shape[0], *input.shape[2:])
+    if tuple(target.shape) != expected:
+        raise RuntimeError(f"[nll_loss] expected target size {list(expected)}, got {list(target.shape)}")
+
+
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -354,19 +369,12 @@ def nll_loss(
     Shapes: input (C,) or (N, C, ...), target () or (N, ...).
     """
     reduction = _reduction(size_average, reduce, reduction)
-    if target._array.dtype.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {target.dtype}")
     if input.ndim == 0 or (input.ndim == 1 and target.ndim > 0 and target.shape != (1,)):
         raise ValueError(f"Expected input batch_size (1) to match target batch_size ({target.numel()}).")
     if input.ndim == 1:
         result = nll_loss(input.unsqueeze(0), target.reshape(1), weight, None, ignore_index, None, reduction)
         return result.squeeze(0) if reduction == "none" else result
-    if input.shape[0] != (target.shape[0] if target.ndim else -1):
-        batch = target.shape[0] if target.ndim else 0
-        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch}).")
-    expected = (input.shape[0], *input.shape[2:])
-    if tuple(target.shape) != expected:
-        raise RuntimeError(f"[nll_loss] expected target size {list(expected)}, got {list(target.shape)}")
+    _check_targets(input, target)
     if weight is not None and tuple(weight.shape) != (input.shape[1],):
         raise RuntimeError(
             f"weight tensor should be defined either for all {input.shape[1]} classes or no classes but got weight tensor "

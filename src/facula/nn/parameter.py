@@ -7,6 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..factory import empty
+from ..printing import format_tensor
 
 
 class Parameter(Tensor):
@@ -43,8 +44,9 @@ class Parameter(Tensor):
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         pass  # all done in __new__; Tensor's would build another tensor
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+    # mypy reads the keyword of a special method as its own name for it.
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        return "Parameter containing:\n" + format_tensor(self, tensor_contents=tensor_contents)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         # As PyTorch: a copy has the values and the switch, not the gradient.

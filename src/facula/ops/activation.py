@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..kernels.namespace import namespace
-from .pointwise import exp, sigmoid_of, tanh, where
+from .pointwise import conj, exp, sigmoid_of, tanh, where
 
 
 @op("torch", "Tensor", inplace=True)
@@ -39,7 +39,19 @@ def sigmoid(input: Any, /) -> Any:
     return sigmoid_of(input)
 
 
-sigmoid.vjp(input=lambda g, out: g * ((1 - out) * out))
+sigmoid.vjp(input=lambda g, out: sigmoid_grad(g, out))
+
+
+@op()
+def sigmoid_grad(g: Any, out: Any, /) -> Any:
+    """The gradient of sigmoid from its result: `g * ((1 - out) * out)`."""
+    return g * ((1 - out) * out).conj()
+
+
+sigmoid_grad.vjp(
+    g=lambda h, out: sigmoid_grad(h, out),
+    out=lambda h, g, out: h * g * conj(1 - out * 2),
+)
 
 
 @op()

@@ -202,6 +202,8 @@ def _axis_as_dimension(error: IndexError) -> IndexError:
 @public("Tensor")
 def __getitem__(self: Tensor, key: Any) -> Tensor:
     """Part of the tensor: a view for numbers, slices, None and ...; a copy for arrays and masks."""
+    if type(key) is int and 0 <= key < len(self):  # the way that loops over data sets go
+        return basic_index(self, (key,))
     basic, arrays = _split(self, key)
     if isinstance(key, int) and self.ndim == 0:
         raise IndexError(

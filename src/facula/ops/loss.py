@@ -8,7 +8,9 @@ from ..autograd.op import op
 from ..kernels.namespace import namespace
 from .activation import sigmoid
 from .pointwise import abs, log, sgn, where, zeros_of
+from .reduce import sum
 from .shape import expand, reshape
+from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 
 
 def _checked_targets(log_probs: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
@@ -74,6 +76,38 @@ def nll_loss_grad(g: Any, /, target: Any, weight: Any, ignore_index: int, reduct
 nll_loss_grad.vjp(
     g=lambda h, target, weight, ignore_index, reduction: nll_loss(h, target, weight, ignore_index, reduction)
 )
+
+
+@op(grad_name=_nll_name)
+def cross_entropy(input: Any, /, target: Any, ignore_index: int, reduction: str) -> Any:
+    """`nll_loss` of the logarithm of the softmax of `input` (N, C, ...) over its classes, in one step."""
+    log_probs = log_softmax.op.forward(input, 1)
+    return nll_loss.op.forward(log_probs, target, None, ignore_index, reduction)
+
+
+cross_entropy.vjp(
+    input=lambda g, input, target, ignore_index, reduction: cross_entropy_grad(g, input, target, ignore_index, reduction)
+)
+
+
+@op()
+def cross_entropy_grad(g: Any, input: Any, /, target: Any, ignore_index: int, reduction: str) -> Any:
+    """The gradient of `cross_entropy`: for each target that counts, the softmax less one at the target's place."""
+    slopes = nll_loss_grad.op.forward(g, target, None, ignore_index, reduction, input.shape)
+    return log_softmax_grad.op.forward(slopes, log_softmax.op.forward(input, 1), 1)
+
+
+def _cross_entropy_grad_g(h: Any, input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+    centered = h - sum(h * softmax(input, 1), (1,), True, None)
+    return nll_loss(centered, target, None, ignore_index, reduction)
+
+
+def _cross_entropy_grad_input(h: Any, g: Any, input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+    slopes = nll_loss_grad(g, target, None, ignore_index, reduction, tuple(input.shape))
+    return softmax_grad(-h * sum(slopes, (1,), True, None), softmax(input, 1), 1)
+
+
+cross_entropy_grad.vjp(g=_cross_entropy_grad_g, input=_cross_entropy_grad_input)
 
 
 @op(grad_name="MseLossBackward0")

@@ -39,9 +39,9 @@ def sizes_of(name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = tuple(args[0])
     for a in args:
-        if isinstance(a, bool) or not hasattr(a, "__index__"):
+        if builtins.type(a) is not int and (isinstance(a, bool) or not hasattr(a, "__index__")):
             raise TypeError(f"{name}(): argument 'size' must be tuple of ints, but found element of type {type(a).__name__}")
-    return tuple(int(a) for a in args)
+    return tuple([int(a) for a in args])
 
 
 def numpy_dtype(dtype: Any) -> Any:
@@ -261,6 +261,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     >>> facula.sum(facula.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
+    if dim is None and dtype is None and out is None:
+        return reduce.sum(input, None, keepdim, None)
     return write_out("sum", reduce.sum(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out)
 
 
@@ -482,6 +484,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 def _whole(input: Tensor, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """A shape with -1 worked out; RuntimeError if it does not fit."""
     n = input._array.size
+    if sizes and builtins.min(sizes) >= 0 and math.prod(sizes) == n:
+        return sizes
     if builtins.any(s < -1 for s in sizes):
         raise RuntimeError(f"invalid shape dimension {builtins.min(sizes)}")
     if sizes.count(-1) > 1:

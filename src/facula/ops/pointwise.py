@@ -45,7 +45,7 @@ def mul(input: Any, other: Any, /) -> Any:
     return input * other
 
 
-mul.vjp(input=lambda g, other: g * conj(other), other=lambda g, input: g * conj(input))
+mul.vjp(input=lambda g, other: mul(g, conj(other)), other=lambda g, input: mul(g, conj(input)))
 
 
 @op(promote="float")
@@ -448,7 +448,19 @@ def tanh(input: Any, /) -> Any:
     return namespace(input).tanh(input)
 
 
-tanh.vjp(input=lambda g, out: g * conj(1 - out * out))
+tanh.vjp(input=lambda g, out: tanh_grad(g, out))
+
+
+@op()
+def tanh_grad(g: Any, out: Any, /) -> Any:
+    """The gradient of tanh from its result: `g * (1 - out * out)`."""
+    return g * (1 - (out * out).conj())
+
+
+tanh_grad.vjp(
+    g=lambda h, out: tanh_grad(h, out),
+    out=lambda h, g, out: h * g * conj(out * -2),
+)
 
 
 @op("torch", "Tensor", promote="float", inplace=True)

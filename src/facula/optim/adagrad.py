@@ -139,5 +139,10 @@ def _adagrad(
         grad = -grad
     if weight_decay != 0:
         grad = grad + param * weight_decay
-    total += grad * grad
-    param -= grad * lr / (namespace(param).sqrt(total) + eps)
+    xp = namespace(param)
+    work = grad * grad
+    total += work
+    xp.sqrt(total, out=work)
+    work += eps
+    xp.divide(grad * lr, work, out=work)
+    param -= work

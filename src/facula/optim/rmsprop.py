@@ -45,11 +45,11 @@ class RMSprop(Optimizer):
 
     >>> import facula
     >>> w = facula.tensor([1.0], requires_grad=True)
-    >>> optimizer = facula.optim.RMSprop([w], lr=0.1)
+    >>> optimizer = facula.optim.RMSprop([w], lr=0.05)
     >>> (w * 2).sum().backward()
     >>> optimizer.step()
     >>> w
-    tensor([-5.9605e-08], requires_grad=True)
+    tensor([0.5000], requires_grad=True)
     """
 
     def __init__(
@@ -170,17 +170,26 @@ def _rmsprop(
         grad = -grad
     if weight_decay != 0:
         grad = grad + param * weight_decay
+    # In place where possible: fresh memory for large arrays costs more than the arithmetic.
+    work = grad * (1 - alpha)
+    work *= grad
     square *= alpha
-    square += grad * (1 - alpha) * grad
+    square += work
     if average is None:
-        denominator = xp.sqrt(square)
+        xp.sqrt(square, out=work)
     else:
-        average += (grad - average) * (1 - alpha)
-        denominator = xp.sqrt(square - average * average)
-    denominator += eps
+        xp.subtract(grad, average, out=work)
+        work *= 1 - alpha
+        average += work
+        xp.multiply(average, average, out=work)
+        xp.subtract(square, work, out=work)
+        xp.sqrt(work, out=work)
+    work += eps
     if buffer is None:
-        param -= grad * lr / denominator
+        xp.divide(grad * lr, work, out=work)
     else:
+        xp.divide(grad, work, out=work)
         buffer *= momentum
-        buffer += grad / denominator
-        param -= buffer * lr
+        buffer += work
+        xp.multiply(buffer, lr, out=work)
+    param -= work

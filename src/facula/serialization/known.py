@@ -16,15 +16,14 @@ import numpy as np
 
 from .. import _branding
 from .._device import device
-from .._dtype import dtype
 from .._size import Size
-from .._tensor import Tensor, wrap
 from ..storage import TypedStorage, UntypedStorage
 from .modules import new_module, set_module_state
 from .names import DTYPES, STORAGES, find_functional, find_module_class
 from .numpy_values import numpy_array, numpy_dtype, numpy_scalar, set_array_state, set_dtype_state
-from .tensors import Storages, build_tensor
-from .values import Budget, Damaged, Name, Refused, check_key
+from .tensor_values import parameter, tensor_v1, tensor_v2, tensor_v3, tensor_with_attributes
+from .tensors import Storages
+from .values import Budget, Damaged, Name, Refused, check_key, set_attributes
 
 _MAPPINGS = (dict, OrderedDict, defaultdict, Counter)
 
@@ -38,7 +37,9 @@ class Known:
     def __init__(self, storages: Storages, *, allow_modules: bool, encoding: str, stream_size: int) -> None:
         self.encoding = encoding
         self.storages = storages
-        self.budget = Budget(8 * stream_size + 10_000)
+        self.budget = Budget(4 * stream_size + 10_000)
+        # Conjugating and negating copies elements: not more of them than the file is long.
+        self.copies = Budget(storages.archive.source.size)
         self._allow_modules = allow_modules
         self._unfinished: dict[int, Any] = {}  # objects that still wait for their state
 
@@ -92,7 +93,7 @@ class Known:
     def set_state(self, target: Any, state: Any) -> None:
         """Give an object its attributes."""
         if type(target) is OrderedDict:
-            _set_attributes(target, state)
+            set_attributes(target, state)
             return
         if self._unfinished.pop(id(target), None) is None:
             raise Refused(f"a {type(target).__name__} is given attributes")
@@ -141,16 +142,6 @@ class Known:
             raise Damaged(f"expected a list: got {type(items).__name__}")
         self.budget.spend(len(items))
         return list(items)
-
-
-def _set_attributes(target: Any, state: Any) -> None:
-    """Set attributes (such as a state_dict's `_metadata`), but none that hides a method."""
-    if type(state) is not dict:
-        raise Damaged(f"attributes are a {type(state).__name__}")
-    for key in state:
-        if type(key) is not str or key.startswith("__") or hasattr(type(target), key):
-            raise Refused(f"a {type(target).__name__} is given the attribute {key!r}")
-    target.__dict__.update(state)
 
 
 # ---- plain values
@@ -208,7 +199,7 @@ def _build_bytes(known: Known, text: Any = "", encoding: Any = "latin1") -> byte
     # Protocol 2 has no bytes: they are written as a text of the first 256 code points.
     if type(text) is not str or encoding not in ("latin1", "latin-1"):
         raise Refused("bytes are made in another way than from latin-1 text")
-    known.budget.spend(len(text) // 8)
+    known.budget.spend(len(text))
     return text.encode("latin-1")
 
 
@@ -216,7 +207,7 @@ def _build_bytearray(known: Known, data: Any = b"", encoding: Any = "latin-1") -
     raw = _build_bytes(known, data, encoding) if type(data) is str else data
     if type(raw) is not bytes:
         raise Refused(f"a bytearray is made of a {type(raw).__name__}")
-    known.budget.spend(len(raw) // 8)
+    known.budget.spend(len(raw))
     return bytearray(raw)
 
 
@@ -240,108 +231,6 @@ def _build_range(known: Known, start: Any, stop: Any, step: Any) -> range:
 
 def _only_named(known: Known, *args: Any) -> Any:
     raise Refused("a basic type is called")
-
-
-# ---- tensors
-
-
-def _untyped_of(storage: Any) -> UntypedStorage:
-    if type(storage) is TypedStorage:
-        return storage.untyped()
-    if type(storage) is UntypedStorage:
-        return storage
-    raise Damaged("a tensor's storage is not a storage")
-
-
-def _check_hooks(hooks: Any) -> None:
-    if hooks is not None and (not isinstance(hooks, dict) or hooks):
-        raise Refused("a tensor with hooks")
-
-
-def _finish_tensor(known: Known, tensor: Tensor, metadata: Any) -> Tensor:
-    """Apply the lazy conjugation and negation that PyTorch may have noted; here they are done at once."""
-    if metadata is None:
-        return tensor
-    if type(metadata) is not dict or any(
-        k not in ("conj", "neg") or type(v) is not bool for k, v in metadata.items()
-    ):
-        raise Refused("a tensor's metadata has unknown entries")
-    if not any(metadata.values()):
-        return tensor
-    if tensor._array.nbytes > known.storages.archive.source.size:
-        raise Refused("a conjugated tensor repeats its elements")
-    array = np.array(tensor._array)
-    if metadata.get("conj"):
-        array = np.conj(array)
-    if metadata.get("neg"):
-        array = np.negative(array)
-    return wrap(array, tensor.requires_grad)
-
-
-def _tensor_v1(known: Known, storage: Any, offset: Any, size: Any, stride: Any) -> Tensor:
-    return _tensor_v2(known, storage, offset, size, stride, False, None)
-
-
-def _tensor_v2(
-    known: Known,
-    storage: Any,
-    offset: Any,
-    size: Any,
-    stride: Any,
-    requires_grad: Any,
-    hooks: Any,
-    meta: Any = None,
-) -> Tensor:
-    if type(storage) is not TypedStorage:
-        raise Damaged("a tensor's storage has no dtype")
-    _check_hooks(hooks)
-    of = storage.dtype
-    tensor = build_tensor(known.storages, storage.untyped(), of, offset, size, stride, requires_grad)
-    return _finish_tensor(known, tensor, meta)
-
-
-def _tensor_v3(
-    known: Known, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, of: Any,
-    meta: Any = None,
-) -> Tensor:  # fmt: skip
-    if type(of) is not dtype:
-        raise Damaged("a tensor's dtype is not a dtype")
-    _check_hooks(hooks)
-    untyped = _untyped_of(storage)
-    return _finish_tensor(
-        known, build_tensor(known.storages, untyped, of, offset, size, stride, requires_grad), meta
-    )
-
-
-def _parameter(known: Known, data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Tensor:
-    from ..nn import Parameter
-
-    if type(data) is not Tensor or type(requires_grad) is not bool:
-        raise Damaged("a parameter is not made of a tensor")
-    _check_hooks(hooks)
-    if requires_grad and not (data.is_floating_point() or data.is_complex()):
-        raise Damaged(f"a parameter of dtype {data.dtype.name} requires grad")
-    made: Tensor = Parameter(data.detach(), requires_grad)
-    if state is not None:
-        _set_tensor_state(made, state)
-    return made
-
-
-def _tensor_with_attributes(known: Known, function: Any, cls: Any, args: Any, state: Any) -> Tensor:
-    if type(function) is not Name or function.value not in (_tensor_v1, _tensor_v2, _tensor_v3, _parameter):
-        raise Refused("a tensor is made by something that does not make tensors")
-    if type(cls) is not Name or cls.kind != "tensor" or type(args) is not tuple:
-        raise Refused("a tensor of a class that is not Tensor or Parameter")
-    tensor: Tensor = function.value(known, *args)
-    _set_tensor_state(tensor, state)
-    return tensor
-
-
-def _set_tensor_state(tensor: Tensor, state: Any) -> None:
-    if type(state) is tuple and len(state) == 2 and state[1] in (None, {}):
-        state = state[0]  # (attributes, slots)
-    if state is not None:
-        _set_attributes(tensor, state)
 
 
 _FACTORIES: dict[str, Callable[[], Any]] = {
@@ -377,11 +266,11 @@ def _make_table() -> dict[tuple[str, str], Name]:
     add("torch", "device", "call", _build_device)
     add("torch", "Tensor", "tensor", None)
     add("torch.nn.parameter", "Parameter Buffer", "tensor", None)
-    add("torch._utils", "_rebuild_tensor", "call", _tensor_v1)
-    add("torch._utils", "_rebuild_tensor_v2", "call", _tensor_v2)
-    add("torch._utils", "_rebuild_tensor_v3", "call", _tensor_v3)
-    add("torch._utils", "_rebuild_parameter _rebuild_parameter_with_state", "call", _parameter)
-    add("torch._tensor", "_rebuild_from_type_v2", "call", _tensor_with_attributes)
+    add("torch._utils", "_rebuild_tensor", "call", tensor_v1)
+    add("torch._utils", "_rebuild_tensor_v2", "call", tensor_v2)
+    add("torch._utils", "_rebuild_tensor_v3", "call", tensor_v3)
+    add("torch._utils", "_rebuild_parameter _rebuild_parameter_with_state", "call", parameter)
+    add("torch._tensor", "_rebuild_from_type_v2", "call", tensor_with_attributes)
     add("torch.storage torch", "UntypedStorage", "storage", None)
     for name, of in STORAGES.items():
         add("torch", name, "storage", of)

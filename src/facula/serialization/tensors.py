@@ -157,11 +157,9 @@ def build_tensor(
         last += (n - 1) * step
     if max(count, *steps, 0, 0) * of.itemsize >= _MAX_BYTES:
         raise Damaged("a tensor's size is too large to be true")
-    if count == 0:
-        if offset > available:
-            raise Damaged("a tensor starts behind the end of its storage")
-        return wrap(np.empty(shape, of.numpy), requires_grad)
-    if last >= available:
+    if count == 0 and offset > available:
+        raise Damaged("a tensor starts behind the end of its storage")
+    if count and last >= available:
         raise Damaged(f"a tensor reaches element {last} of a storage of {available}")
     memory = storages.typed(untyped, of)._memory
     if address(memory) % of.itemsize:

@@ -9,6 +9,7 @@ import numpy as np
 from .._device import device
 from .._dtype import dtype
 from .._size import Size
+from .._tensor import Tensor
 
 MAX_DEPTH = 1000
 """How deep the containers of a loaded value may be nested."""
@@ -49,6 +50,16 @@ class Budget:
         self._left -= amount
         if self._left < 0:
             raise Refused("the values copy or hash one another too often for the size of the file")
+
+
+def set_attributes(target: Any, state: Any) -> None:
+    """Set attributes (such as a state_dict's `_metadata`), but none that hides a method."""
+    if type(state) is not dict:
+        raise Damaged(f"attributes are a {type(state).__name__}")
+    for key in state:
+        if type(key) is not str or key.startswith("__") or hasattr(type(target), key):
+            raise Refused(f"a {type(target).__name__} is given the attribute {key!r}")
+    target.__dict__.update(state)
 
 
 _KEYS = (str, int, float, bool, bytes, complex, type(None), dtype, device)
@@ -96,8 +107,8 @@ def check_result(value: Any) -> None:
                 following.extend(getattr(item, "__dict__", {}).values())
             elif isinstance(item, (tuple, list, set, frozenset)):
                 following.extend(item)
-            elif isinstance(item, Module):
-                following.extend(item.__dict__.values())
+            elif isinstance(item, (Module, Tensor)):
+                following.extend(vars(item).values())
         if not following:
             return
         level = following

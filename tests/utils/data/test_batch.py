@@ -1,4 +1,4 @@
-"""The whole-batch path: identical to going sample by sample, and never taken where it would change something."""
+"""The whole-batch path: the same as going sample by sample, and never taken where it would not be."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,10 @@ def test_tensor_dataset(dtype, shuffle):
 def test_the_fast_path_is_taken(monkeypatch):
     dataset = TensorDataset(facula.arange(10))
     monkeypatch.setattr(facula.Tensor, "__getitem__", None)
-    assert [batch.tolist() for (batch,) in DataLoader(Subset(dataset, range(4)), batch_size=2)] == [[0, 1], [2, 3]]
+    assert [batch.tolist() for (batch,) in DataLoader(Subset(dataset, range(4)), batch_size=2)] == [
+        [0, 1],
+        [2, 3],
+    ]
 
 
 def test_subsets_of_subsets():

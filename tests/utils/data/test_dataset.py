@@ -147,7 +147,7 @@ def test_random_split_refuses():
     for lengths in ([3, 3], [0.5, 0.6], [0.5, 0.4]):
         with pytest.raises(ValueError, match="add up"):
             random_split(range(10), lengths)
-    with pytest.raises(ValueError, match="between 0 and 1: got -0.1 at place 0"):
+    with pytest.raises(ValueError, match=r"between 0 and 1: got -0\.1 at place 0"):
         random_split(range(10), [-0.1, 1.1])
 
 

@@ -114,7 +114,10 @@ def test_collate_fn():
 def test_streams():
     assert [batch.tolist() for batch in DataLoader(Stream(5), batch_size=2)] == [[0, 1], [2, 3], [4]]
     assert [batch.tolist() for batch in DataLoader(Stream(4), batch_size=2)] == [[0, 1], [2, 3]]
-    assert [batch.tolist() for batch in DataLoader(Stream(5), batch_size=2, drop_last=True)] == [[0, 1], [2, 3]]
+    assert [batch.tolist() for batch in DataLoader(Stream(5), batch_size=2, drop_last=True)] == [
+        [0, 1],
+        [2, 3],
+    ]
     assert list(DataLoader(Stream(3), batch_size=None)) == [0, 1, 2]
     assert list(DataLoader(Stream(0), batch_size=2)) == []
 

@@ -125,7 +125,9 @@ def test_weighted_without_enough_to_draw_from():
         list(WeightedRandomSampler([1.0, 2.0], 3, replacement=False))
 
 
-@pytest.mark.parametrize(("drop", "expected"), [(False, [[0, 1, 2], [3, 4, 5], [6]]), (True, [[0, 1, 2], [3, 4, 5]])])
+@pytest.mark.parametrize(
+    ("drop", "expected"), [(False, [[0, 1, 2], [3, 4, 5], [6]]), (True, [[0, 1, 2], [3, 4, 5]])]
+)
 def test_batch(drop, expected):
     sampler = BatchSampler(SequentialSampler(range(7)), 3, drop)
     assert list(sampler) == list(sampler) == expected
@@ -137,7 +139,9 @@ def test_batch_of_any_iterable():
     assert list(BatchSampler([], 2, False)) == [] and len(BatchSampler([], 2, False)) == 0
 
 
-@pytest.mark.parametrize("arguments", [(0, False), (-1, False), (1.5, False), (True, False), (2, 0), (2, None)])
+@pytest.mark.parametrize(
+    "arguments", [(0, False), (-1, False), (1.5, False), (True, False), (2, 0), (2, None)]
+)
 def test_batch_refuses(arguments):
     with pytest.raises(ValueError, match="BatchSampler"):
         BatchSampler(range(3), *arguments)

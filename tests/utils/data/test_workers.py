@@ -103,9 +103,18 @@ def test_worker_info_and_seeds():
 
 
 @fork
+def test_workers_use_one_thread_each():
+    before = facula.get_num_threads()
+    assert list(forked(Items(lambda index: facula.get_num_threads(), 2), batch_size=None)) == [1, 1]
+    assert facula.get_num_threads() == before
+
+
+@fork
 def test_worker_init_fn():
     seen = {}
-    loader = forked(Items(lambda index: dict(seen)), worker_init_fn=lambda n: seen.update(number=n), batch_size=None)
+    loader = forked(
+        Items(lambda index: dict(seen)), worker_init_fn=lambda n: seen.update(number=n), batch_size=None
+    )
     assert {sample["number"] for sample in loader} == {0, 1}
     assert seen == {}
 
@@ -149,7 +158,7 @@ def test_errors_of_worker_init_fn():
 
 @fork
 def test_results_that_cannot_be_pickled():
-    with pytest.raises(Exception, match="(?s)Caught.*in DataLoader worker process 0"):
+    with pytest.raises(Exception, match=r"(?s)Caught.*in DataLoader worker process 0"):
         list(forked(Items(lambda index: lambda: index), collate_fn=as_list))
 
 
@@ -206,7 +215,9 @@ def test_processes_end_with_the_pass():
 
 @fork
 def test_processes_end_when_the_iterator_is_dropped():
-    iterator = iter(forked(Items(lambda index: (os.getpid(), np.zeros(100_000)), 100), batch_size=None, prefetch_factor=8))
+    iterator = iter(
+        forked(Items(lambda index: (os.getpid(), np.zeros(100_000)), 100), batch_size=None, prefetch_factor=8)
+    )
     pids = {next(iterator)[0] for _ in range(4)}
     started = time.monotonic()
     del iterator

@@ -267,7 +267,8 @@ def test_two_processes_at_once(server, folder):
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [
-        subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)
+        for _ in range(2)
     ]
     errors = [process.communicate(timeout=60)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors

@@ -1,4 +1,4 @@
-"""The whole-batch path of the picture data sets: the same to the last bit, and never where it would be wrong."""
+"""The whole-batch path of the picture data sets: the same to the last bit, never where it would be wrong."""
 
 import itertools
 
@@ -90,10 +90,16 @@ def test_other_default_dtypes(fashion, dtype):
 
 def test_subsets(fashion):
     fashion.transform = ToTensor()
-    for part in (*random_split(fashion, [0.6, 0.4]), Subset(fashion, range(0, 50, 3)), Subset(fashion, [3, -1, 3])):
+    for part in (
+        *random_split(fashion, [0.6, 0.4]),
+        Subset(fashion, range(0, 50, 3)),
+        Subset(fashion, [3, -1, 3]),
+    ):
         assert part._get_batch([0, 1]) is not NotImplemented
         fast = list(DataLoader(part, batch_size=7))
-        assert_same(fast, list(DataLoader(part, batch_size=7, collate_fn=lambda samples: default_collate(samples))))
+        assert_same(
+            fast, list(DataLoader(part, batch_size=7, collate_fn=lambda samples: default_collate(samples)))
+        )
 
 
 def test_getitems_gives_samples(fashion):
@@ -140,7 +146,9 @@ def test_changed_data_and_targets_are_seen(fashion):
     assert_same([[images, labels]], through_pillow(fashion, batch_size=64))
 
 
-@pytest.mark.parametrize("change", ["float data", "float targets", "list targets", "numpy targets", "transposed"])
+@pytest.mark.parametrize(
+    "change", ["float data", "float targets", "list targets", "numpy targets", "transposed"]
+)
 def test_unusual_data_falls_back(fashion, change):
     fashion.transform = ToTensor()
     if change == "float data":
@@ -293,13 +301,15 @@ def test_index_errors(fashion):
     fashion.transform = ToTensor()
     with pytest.raises(IndexError):
         next(iter(DataLoader(fashion, sampler=[50])))
-    images, labels = next(iter(DataLoader(fashion, batch_size=2, sampler=[-1, -50])))
+    _, labels = next(iter(DataLoader(fashion, batch_size=2, sampler=[-1, -50])))
     assert labels.tolist() == [fashion[49][1], fashion[0][1]]
 
 
 def test_with_workers(fashion):
     fashion.transform = KNOWN["Normalize"]
-    assert_same(list(DataLoader(fashion, batch_size=20, num_workers=1)), through_pillow(fashion, batch_size=20))
+    assert_same(
+        list(DataLoader(fashion, batch_size=20, num_workers=1)), through_pillow(fashion, batch_size=20)
+    )
 
 
 class TestDrawnFashion:
@@ -323,7 +333,9 @@ class TestDrawnFashion:
     def test_sizes(self, monkeypatch):
         asked = []
         module = __import__("facula.vision.datasets.drawn", fromlist=["x"])
-        monkeypatch.setattr(module, "draw_all", lambda size, seed: asked.append(size) or (np.zeros(1), np.zeros(1)))
+        monkeypatch.setattr(
+            module, "draw_all", lambda size, seed: asked.append(size) or (np.zeros(1), np.zeros(1))
+        )
         DrawnFashion()
         DrawnFashion(train=False)
         assert asked == [60_000, 10_000]

@@ -34,7 +34,8 @@ def test_attributes(root):
     assert dataset.raw_folder == os.path.join(str(root), "FashionMNIST", "raw")
     assert dataset.processed_folder == os.path.join(str(root), "FashionMNIST", "processed")
     assert dataset.classes == [
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip
     assert dataset.class_to_idx["Ankle boot"] == 9
     assert MNIST.classes[0] == "0 - zero" and MNIST(root).class_to_idx["9 - nine"] == 9

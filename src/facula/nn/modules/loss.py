@@ -27,7 +27,7 @@ def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -
 
 
 class _Loss(Module):
-    __constants__ = ("reduction",)
+    __constants__: tuple[str, ...] = ("reduction",)
     reduction: str
 
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:

@@ -154,7 +154,7 @@ class Module(Traversal, StateDict, Hooks):
                 raise AttributeError("cannot assign buffer before Module.__init__() call")
             self._forget(name, own, parameters, own["_modules"])
             own["_buffers"].pop(name, None)
-            self.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
+            self.register_buffer(name, value, value.persistent)
         elif parameters is not None and name in own["_buffers"]:
             if value is not None and not isinstance(value, Tensor):
                 brand = _branding.name()

@@ -17,7 +17,7 @@ from .sampler import Sampler as Sampler
 from .sampler import SequentialSampler as SequentialSampler
 from .sampler import SubsetRandomSampler as SubsetRandomSampler
 from .sampler import WeightedRandomSampler as WeightedRandomSampler
-from .workers import get_worker_info as get_worker_info
+from .worker_info import get_worker_info as get_worker_info
 
 __all__ = [
     "BatchSampler",

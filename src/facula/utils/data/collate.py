@@ -27,10 +27,10 @@ def default_collate(batch: Any) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
-        return stack(batch, 0)
+        return _stack(batch)
     if isinstance(first, np.ndarray):
         _check_numeric(first.dtype, first.dtype)
-        return stack([as_tensor(sample) for sample in batch], 0)
+        return _stack([as_tensor(sample) for sample in batch])
     if isinstance(first, (np.number, np.bool_)):  # a NumPy number, which float64 makes a Python float, too
         return as_tensor(np.array(batch) if len({type(s) for s in batch}) == 1 else batch)
     if isinstance(first, float):
@@ -78,6 +78,20 @@ def default_convert(data: Any) -> Any:
 
 # Whoever replaces the module's function must not get the whole-batch path, which knows only this one.
 STANDARD_COLLATE: Callable[[Any], Any] = default_collate
+
+
+def _stack(samples: Sequence[Tensor]) -> Tensor:
+    for sample in samples:
+        if not isinstance(sample, Tensor):
+            raise TypeError(
+                f"[default_collate] after a tensor there must be tensors: got {type(sample).__name__}"
+            )
+    shapes = {sample.shape for sample in samples}
+    if len(shapes) > 1:
+        raise RuntimeError(
+            f"[default_collate] tensors in a batch must be of one shape: got {sorted(map(tuple, shapes))}"
+        )
+    return stack(samples, 0)
 
 
 def _check_numeric(dtype: np.dtype, shown: Any) -> None:

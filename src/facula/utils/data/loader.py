@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -143,6 +142,8 @@ class DataLoader(Generic[T_co]):
                 raise ValueError(
                     "[DataLoader] multiprocessing_context needs num_workers > 0: got num_workers=0"
                 )
+            import multiprocessing
+
             if isinstance(context, str):
                 methods = multiprocessing.get_all_start_methods()
                 if context not in methods:

@@ -29,7 +29,9 @@ import numpy as np
 
 from ..._tensor import Tensor
 from ...random import manual_seed
+from ...threads import set_num_threads
 from .loader import _LoaderIterator, make_fetcher
+from .worker_info import WorkerInfo, set_worker_info
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -38,28 +40,6 @@ if TYPE_CHECKING:
 
 _PARENT_CHECK = 5.0  # seconds between a waiting worker's looks at whether its parent is still there
 _GRACE = 5.0  # seconds a worker has to finish when it is told to
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """What a worker knows about itself: its number, how many there are, its seed, its data set."""
-
-    id: int
-    num_workers: int
-    seed: int
-    dataset: Any
-    worker_method: str = "multiprocessing"
-
-
-_worker_info: WorkerInfo | None = None
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker process, its WorkerInfo; in the main process, None.
-
-    An IterableDataset uses it in `__iter__` to give each worker its own part of the stream.
-    """
-    return _worker_info
 
 
 # ---- sending batches -------------------------------------------------------------------------------------
@@ -183,13 +163,13 @@ def _read_tasks(tasks: Connection, inbox: queue.SimpleQueue, stop: threading.Eve
 
 
 def _serve(job: _Job, inbox: queue.SimpleQueue, stop: threading.Event, results: Connection) -> None:
-    global _worker_info
     failure = None
     fetcher = None
+    set_num_threads(1)  # the processor's cores are taken by the other workers
     try:
         seed = job.base_seed + job.number
         _seed_everything(seed, job.base_seed, job.number)
-        _worker_info = WorkerInfo(job.number, job.num_workers, seed, job.dataset)
+        set_worker_info(WorkerInfo(job.number, job.num_workers, seed, job.dataset))
         if job.worker_init_fn is not None:
             job.worker_init_fn(job.number)
         fetcher = make_fetcher(job.dataset, job.auto_collation, job.collate_fn, job.drop_last)

@@ -100,9 +100,12 @@ def _read(
     expected = math.prod(shape) * stored.itemsize
     if expected > MAX_BYTES:
         raise IdxError(f"[read_idx] {path}: shape {shape} needs {expected} bytes: the limit is {MAX_BYTES}")
-    # Read one byte more than promised: a longer file is as suspicious as a shorter one. `read` allocates
-    # only what is there, so a header that lies about the size costs nothing.
+    # Read one byte more than promised: a longer file is as suspicious as a shorter one. Memory is taken only
+    # for what is there, so a header that lies about the size costs nothing.
     data = bytearray()
+    if not isinstance(file, gzip.GzipFile) and os.fstat(file.fileno()).st_size == file.tell() + expected:
+        data = bytearray(expected)  # the ordinary case, in one go
+        del data[file.readinto(data) :]  # type: ignore[attr-defined]
     while len(data) <= expected:
         chunk = file.read(min(expected + 1 - len(data), 1 << 24))
         if not chunk:

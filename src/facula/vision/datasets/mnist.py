@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 
 from ..._tensor import Tensor, wrap
-from .download import Resource, download
 from .garments import CLASSES
 from .idx import IdxError, find_idx, read_idx
 from .images import LabelledImages
@@ -97,6 +96,8 @@ class MNIST(LabelledImages):
 
     def download(self) -> None:
         """Fetch the files that are not there, each from the first of `mirrors` that has it."""
+        from .download import Resource, download  # brings in the whole of http and ssl
+
         resources = [Resource(name, md5, _CONTENT_SHA256.get(md5)) for name, md5 in self._archives()]
         download(resources, self.mirrors, self.raw_folder)
 

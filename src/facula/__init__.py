@@ -77,8 +77,8 @@ from .factory import (
     zeros,
     zeros_like,
 )
-from .kernels import overrides as _overrides
-from .ops import operators as _operators
+from .kernels import overrides as _overrides  # noqa: F401 - imported for what it registers
+from .ops import operators as _operators  # noqa: F401 - imported for what it attaches to Tensor
 from .ops.activation import (
     erf,
     erfc,
@@ -275,6 +275,7 @@ from .serialization import load, save
 from .storage import UntypedStorage
 from .threads import get_num_threads, set_num_threads
 
+# PyTorch's other names.
 float = float32
 double = float64
 half = float16
@@ -307,6 +308,7 @@ __all__ = [
     "Size",
     "Tensor",
     "UntypedStorage",
+    "__version__",
     "abs",
     "absolute",
     "acos",

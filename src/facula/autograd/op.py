@@ -15,7 +15,6 @@ other ops only, so that they run on raw arrays (the usual, fast backward) and on
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import count
@@ -104,14 +103,16 @@ class Op:
         differentiable: bool,
         grad_name: str | Callable[..., str] | None,
     ) -> None:
-        parameters = list(inspect.signature(forward).parameters.values())
+        # From the code object: `inspect` would cost more than all the rest of an import of this package.
+        code = forward.__code__
+        defaults = forward.__defaults__ or ()
         self.name = forward.__name__
         self.forward = forward
-        self.names = [p.name for p in parameters]
-        self.arity = len(parameters)
-        self.n_arrays = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+        self.arity = code.co_argcount
+        self.names = list(code.co_varnames[: self.arity])
+        self.n_arrays = code.co_posonlyargcount
         self.arrays = range(self.n_arrays)
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.defaults = dict(zip(self.names[self.arity - len(defaults) :], defaults, strict=True))
         self.promote = promote
         self.view = view
         self.sequence = sequence
@@ -130,7 +131,7 @@ class Op:
         for name, rule in rules.items():
             if name not in self.names[: self.n_arrays]:
                 raise TypeError(f"[{self.name}] gradient rule for an unknown input: got {name!r}")
-            wanted = tuple(inspect.signature(rule).parameters)[1:]
+            wanted = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
             for w in wanted:
                 self.source_of(w)
             self.rules[name] = (rule, wanted)
@@ -250,7 +251,7 @@ def _dress(call: Any, forward: Callable[..., Any], this: Op) -> None:
     call.__name__ = call.__qualname__ = forward.__name__
     call.__doc__ = forward.__doc__
     call.__module__ = forward.__module__
-    call.__signature__ = inspect.signature(forward)
+    call.__wrapped__ = forward  # where `help` and `inspect.signature` look
     call.op = this
     call.vjp = this.vjp
     call.kernel = this.kernel

@@ -470,7 +470,7 @@ _DRAWERS: list[Callable[[Canvas], None]] = [
     _top, _trouser, _pullover, _dress, _coat, _sandal, _shirt, _sneaker, _bag, _boot,
 ]  # fmt: skip
 
-_CHUNK = 128  # pictures drawn together: their intermediate arrays stay in the second-level cache
+_CHUNK = 16  # pictures drawn together: larger arrays would be fresh memory from the system each time
 
 
 def draw(label: int, count: int, seed: Sequence[int]) -> np.ndarray:

@@ -5,8 +5,9 @@
 Names, arguments, defaults, errors and printed text are PyTorch's; the same seed gives the same numbers.
 """
 import math as _math
+from typing import TYPE_CHECKING
 
-from . import autograd, backends, cuda, nn, optim, random, utils, version
+from . import autograd, backends, cuda, nn, optim, random, version
 from ._device import device
 from ._dtype import (
     bfloat16,
@@ -32,6 +33,7 @@ from ._dtype import (
     uint32,
     uint64,
 )
+from ._lazy import lazily
 from ._size import Size
 from ._tensor import Tensor
 from ._version import __version__
@@ -271,8 +273,6 @@ from .random import (
     seed,
     set_rng_state,
 )
-from .serialization import load, save
-from .storage import UntypedStorage
 from .threads import get_num_threads, set_num_threads
 
 # PyTorch's other names.
@@ -291,6 +291,18 @@ concat = concatenate = cat
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 multiply, subtract, divide, true_divide, negative = mul, sub, div, div, neg
 swapaxes, clip, fix, moveaxis, ger = transpose, clamp, trunc, movedim, outer
+
+
+if TYPE_CHECKING:
+    from . import compat, serialization, utils, vision
+    from .serialization import load, save
+    from .storage import UntypedStorage
+else:
+    __getattr__ = lazily(
+        __name__,
+        modules=("compat", "serialization", "utils", "vision"),
+        names={"load": "serialization", "save": "serialization", "UntypedStorage": "storage"},
+    )
 
 
 __all__ = [
@@ -364,6 +376,7 @@ __all__ = [
     "clamp_min",
     "clip",
     "clone",
+    "compat",
     "complex64",
     "complex128",
     "concat",
@@ -445,6 +458,7 @@ __all__ = [
     "isinf",
     "isnan",
     "layout",
+    "lazily",
     "le",
     "lerp",
     "less",
@@ -528,6 +542,7 @@ __all__ = [
     "scatter_add",
     "seed",
     "select",
+    "serialization",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
@@ -574,6 +589,7 @@ __all__ = [
     "utils",
     "var",
     "version",
+    "vision",
     "vstack",
     "where",
     "zeros",

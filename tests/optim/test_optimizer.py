@@ -198,3 +198,22 @@ def test_parameters_may_follow_the_model_to_another_dtype():
     before = layer.weight.item()
     optimizer.step()
     assert layer.weight.item() == pytest.approx(before - 0.1, abs=2e-3)
+
+
+@pytest.mark.usefixtures("updates")
+@everyone
+def test_large_parameters_are_updated_like_small_ones(kind):
+    """Large ones go through the definition in blocks."""
+    facula.manual_seed(0)
+    values, grads = facula.randn(3, 20000), facula.randn(3, 20000)
+    whole = values.clone().requires_grad_()
+    rows = [row.clone().requires_grad_() for row in values[:, :1000]]
+    a, b = kind([whole], lr=0.1), kind(rows, lr=0.1)
+    for _ in range(2):
+        whole.grad = grads
+        for row, grad in zip(rows, grads[:, :1000], strict=True):
+            row.grad = grad.clone()
+        a.step()
+        b.step()
+    assert facula.allclose(whole[:, :1000], facula.stack(rows), rtol=1e-6)
+    assert not facula.equal(whole[:, -1000:], values[:, -1000:])

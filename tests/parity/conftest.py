@@ -159,8 +159,9 @@ def _agree_on_gradients(facula: Any, torch: Any, a: Any, b: Any, leaves: Any, le
     seeds = []
     for _, y in pairs:
         seed = np.asarray(random.standard_normal(tuple(y.shape)))
-        base = torch.from_numpy(seed + (1j * seed[::-1] if y.is_complex() and seed.ndim else 0)).to(y.dtype)
-        seeds.append((facula.from_numpy(np.array(seed + (1j * seed[::-1] if y.is_complex() and seed.ndim else 0))).to(getattr(facula, dtype_name(y))), base))
+        if y.is_complex():
+            seed = np.asarray(seed * (1 + 0.5j))
+        seeds.append([lib.from_numpy(seed).to(getattr(lib, dtype_name(y))) for lib in (facula, torch)])
     wanted = [n for n, x in enumerate(leaves_) if x.requires_grad]
     found = []
     for lib, outputs, inputs, side in ((facula, [p[0] for p in pairs], leaves, 0), (torch, [p[1] for p in pairs], leaves_, 1)):

@@ -1,13 +1,27 @@
 """Automatic differentiation: the op layer, the reverse-mode engine and what users call of them."""
 
-from . import function as function
-from .engine import backward as backward
-from .engine import grad as grad
-from .function import Function as Function
-from .gradcheck import gradcheck as gradcheck
-from .gradcheck import gradgradcheck as gradgradcheck
-from .mode import enable_grad as enable_grad
-from .mode import inference_mode as inference_mode
-from .mode import no_grad as no_grad
-from .mode import set_grad_enabled as set_grad_enabled
+from typing import TYPE_CHECKING
 
+from .._lazy import lazily
+from .._tensor import Tensor as Variable
+from .engine import backward, grad
+from .function import Function
+from .mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+if TYPE_CHECKING:
+    from ._gradcheck import gradcheck, gradgradcheck
+else:
+    __getattr__ = lazily(__name__, names={"gradcheck": "_gradcheck", "gradgradcheck": "_gradcheck"})
+
+__all__ = [
+    "Function",
+    "Variable",
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]

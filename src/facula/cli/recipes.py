@@ -60,12 +60,12 @@ class Settings:
         )
 
 
-# Learning rates found by trying on Fashion-MNIST's validation part, not on its test set.
+# Found by trying on Fashion-MNIST's validation part.
 _LEARNING_RATES = {"sgd": 0.05, "adam": 2e-3, "adamw": 2e-3}
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "mlp": {"epochs": 5, "batch_size": 128, "optimizer": "adamw"},
-    "cnn": {"epochs": 3, "batch_size": 128, "optimizer": "adamw"},
+    "cnn": {"epochs": 5, "batch_size": 128, "optimizer": "adamw", "lr": 3e-3},
 }
 
 _TUTORIAL: dict[str, Any] = {

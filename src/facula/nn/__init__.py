@@ -3,7 +3,10 @@
 Everything has PyTorch's names, arguments and defaults.
 """
 
-from . import functional, init, modules, utils
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
+from . import functional, init, modules
 from .modules.activation import (
     CELU,
     ELU,
@@ -53,6 +56,11 @@ from .modules.normalization import GroupNorm, LayerNorm
 from .modules.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .modules.sparse import Embedding
 from .parameter import Buffer, Parameter
+
+if TYPE_CHECKING:
+    from . import utils
+else:
+    __getattr__ = lazily(__name__, modules=("utils",))
 
 __all__ = [
     "CELU",

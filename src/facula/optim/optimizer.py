@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
+
 from .._dtype import float64, get_default_dtype
 from .._tensor import Tensor
 from .._typename import typename
@@ -425,16 +427,33 @@ def check_options(
         raise NotImplementedError(f"[{name}] differentiable=True is not supported")
 
 
-def update(rule: Callable[..., None], written: list[Any], grad: Any, **options: Any) -> None:
-    """Run an update rule on raw arrays, those with less than 32 bits through float32.
+# Elements that are updated at a time on the CPU: what a rule computes in between stays in the cache.
+_BLOCK = 16384
 
-    `rule(*written, grad, **options)` changes the arrays in `written` in place (entries may be None).
+
+def update(rule: Callable[..., None], written: list[Any], grad: Any, **options: Any) -> None:
+    """Run an update rule, which works element by element, on raw arrays.
+
+    `rule(*written, grad, **options)` changes the arrays in `written` in place (entries may be None). Arrays of less
+    than 32 bits go through float32.
     """
-    if written[0].itemsize >= 4:
+    param = written[0]
+    if param.itemsize < 4:
+        wide = [None if a is None else a.astype("float32") for a in written]
+        update(rule, wide, grad.astype("float32"), **options)
+        for narrow, result in zip(written, wide, strict=True):
+            if narrow is not None:
+                narrow[...] = result
+    elif param.size <= _BLOCK or not _are_rows(written, grad):
         rule(*written, grad, **options)
-        return
-    wide = [None if a is None else a.astype("float32") for a in written]
-    rule(*wide, grad.astype("float32"), **options)
-    for narrow, result in zip(written, wide, strict=True):
-        if narrow is not None:
-            narrow[...] = result
+    else:
+        flat = [None if a is None else a.reshape(-1) for a in written]
+        gradient = grad.reshape(-1)
+        for start in range(0, param.size, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            rule(*(None if a is None else a[part] for a in flat), gradient[part], **options)
+
+
+def _are_rows(written: list[Any], grad: Any) -> bool:
+    """Whether these are NumPy arrays that are one stretch of memory each."""
+    return all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in (*written, grad))

@@ -259,6 +259,17 @@ def test_streams(persistent):
     assert [b.tolist() for b in forked(Parts(), batch_size=2, drop_last=True)] == [[0, 1], [10, 11], [12, 13]]
 
 
+@fork
+def test_an_endless_stream_can_be_given_up():
+    class Endless(IterableDataset):
+        def __iter__(self):
+            return iter(int, 1) if get_worker_info().id else iter([0])
+
+    loader = forked(Endless(), batch_size=None, persistent_workers=True)
+    for _ in range(2):
+        assert next(iter(loader)) == 0
+
+
 def test_more_workers_than_cores_are_warned_of():
     loader = DataLoader(DATA, num_workers=10_000)
     with pytest.warns(UserWarning, match="num_workers=10000 is more than"):

@@ -77,6 +77,8 @@ def test_without_pillow_where_it_is_not_needed(root, monkeypatch):
     dataset = FashionMNIST(root, transform=Compose([ToTensor(), Normalize(0.5, 0.5)]))
     assert dataset[0][0].shape == (1, 28, 28)
     assert len(list(DataLoader(dataset, batch_size=10))) == 5
+    assert len(list(dataset)) == 50  # a plain loop ends with an IndexError
+    assert dataset[np.int64(3)][1] == dataset[3][1]
     dataset.transform = None
     with pytest.raises(ImportError):
         dataset[0]

@@ -275,6 +275,7 @@ class WorkerIterator(_LoaderIterator):
 
     def _reset(self, loader: DataLoader) -> None:
         """Start another pass with the same workers."""
+        self._indices = iter(())
         while self._waiting:  # an abandoned pass: its results are of no use
             self._store_one()
         self._begin(loader)

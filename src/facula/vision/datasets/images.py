@@ -44,9 +44,11 @@ class LabelledImages(VisionDataset):
         if image is not None:
             target: Any = int(self.targets._array[index])
         else:
+            # First the index, whose IndexError ends a plain `for` loop; then Pillow, which may be missing.
+            picture, target = self.data[index].numpy(), int(self.targets[index])
             from PIL import Image
 
-            image, target = Image.fromarray(self.data[index].numpy()), int(self.targets[index])
+            image = Image.fromarray(picture)
             if self.transform is not None:
                 image = self.transform(image)
         if self.target_transform is not None:
@@ -78,6 +80,8 @@ class LabelledImages(VisionDataset):
 
     def _known_image(self, index: Any) -> Tensor | None:
         function = self._known_transform()
+        if isinstance(index, np.integer):
+            index = int(index)
         rows = None if function is None else row_numbers([index], len(self.data))
         if function is None or rows is None:
             return None

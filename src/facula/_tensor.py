@@ -9,14 +9,15 @@ from __future__ import annotations
 import copy as copying
 import warnings
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _device, _dtype
-from ._hooks import RemovableHandle
 from ._size import Size
+from .utils.hooks import RemovableHandle, add_hook
 
 if TYPE_CHECKING:
     from .autograd.node import Node
@@ -212,6 +213,8 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
+        if not self._requires_grad and self._base is not None and self._base._requires_grad:
+            return self.grad_fn is not None  # its base may have got a history since
         return self._requires_grad
 
     @requires_grad.setter
@@ -338,11 +341,11 @@ class Tensor:
         node = self.grad_fn
         if node is None:
             if self._hooks is None:
-                self._hooks = {}
-            return RemovableHandle(self._hooks, hook)
+                self._hooks = OrderedDict()
+            return add_hook(self._hooks, hook)
         node.hooked = True
         node.tensor_hooks = node.tensor_hooks or {}
-        return RemovableHandle(node.tensor_hooks.setdefault(self._nr, {}), hook)
+        return add_hook(node.tensor_hooks.setdefault(self._nr, OrderedDict()), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(tensor)` after a gradient was added to this leaf's `.grad`. RuntimeError for a non-leaf."""
@@ -351,8 +354,8 @@ class Tensor:
         if self.grad_fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if self._post_accumulate_hooks is None:
-            self._post_accumulate_hooks = {}
-        return RemovableHandle(self._post_accumulate_hooks, hook)
+            self._post_accumulate_hooks = OrderedDict()
+        return add_hook(self._post_accumulate_hooks, hook)
 
     @property
     def _version(self) -> int:
@@ -410,6 +413,8 @@ class Tensor:
         return int(self.item())
 
     def __float__(self) -> float:
+        if self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
         return float(self.item())
 
     def __complex__(self) -> complex:

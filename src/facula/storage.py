@@ -149,6 +149,7 @@ class UntypedStorage:
 class TypedStorage:
     """A storage seen as elements of one dtype: what `tensor.storage()` gives.
 
+    >>> import facula
     >>> TypedStorage(UntypedStorage(8), facula.float32).size()
     2
     """

@@ -30,7 +30,7 @@ def test_auto_falls_back_and_says_so_loudly(offline, capsys):
     assert data.name == "drawn"
     shown = capsys.readouterr().err
     assert "!! Fashion-MNIST is not in data and cannot be downloaded:\n" in shown
-    assert "the network cannot be reached" in shown
+    assert "!!   the network cannot\n!!   be reached\n" in shown
     assert "NOTHING about Fashion-MNIST" in shown
 
 

@@ -49,14 +49,18 @@ def backward(
         grad_tensors = (grad_tensors,) * (1 if grad_tensors is not None else len(roots))
     grads = _root_gradients(roots, tuple(grad_tensors), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        warnings.warn(
+            "backward() with create_graph=True makes every .grad refer to its leaf through the graph, a cycle that keeps "
+            "memory alive: use autograd.grad() instead, or set the .grad attributes to None afterwards.",
+            stacklevel=_caller_level(),
+        )
     targets = None
     if inputs is not None:
         targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         if not targets:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        for t in targets:
-            if not t._requires_grad:
-                raise RuntimeError("One of the differentiated Tensors does not require grad")
+        _check_targets(targets)
         found = _run(roots, grads, keep, create_graph, targets)
         for t in targets:
             g = found.get(_key(t))
@@ -99,11 +103,11 @@ def grad(
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
     roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not targets:
+        raise RuntimeError("grad requires non-empty inputs.")
     if grad_outputs is None or isinstance(grad_outputs, Tensor):
         grad_outputs = (grad_outputs,) * (1 if grad_outputs is not None else len(roots))
-    for t in targets:
-        if not t._requires_grad:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    _check_targets(targets)
     grads = _root_gradients(roots, tuple(grad_outputs), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = _run(roots, grads, keep, create_graph, targets)
@@ -121,12 +125,23 @@ def grad(
     return tuple(result)
 
 
+def _check_targets(targets: tuple[Any, ...]) -> None:
+    for i, t in enumerate(targets):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} of inputs, but got {type(t).__name__}")
+        if not t.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+
+
 def _root_gradients(roots: tuple[Tensor, ...], given: tuple[Any, ...], graph: bool) -> list[Any]:
+    for g in given:
+        if g is not None and not isinstance(g, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(given) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
     grads: list[Any] = []
     for i, (t, g) in enumerate(zip(roots, given, strict=True)):
-        if not t._requires_grad:
+        if not t.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
         if g is None:
             if t._array.size != 1:
@@ -134,8 +149,6 @@ def _root_gradients(roots: tuple[Tensor, ...], given: tuple[Any, ...], graph: bo
             ones = np.ones_like(t._array)
             grads.append(wrap(ones) if graph else ones)
             continue
-        if not isinstance(g, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         if g._array.shape != t._array.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
@@ -223,7 +236,8 @@ def _walk(
                 if leaf._hooks:
                     g = _tensor_hooks(leaf._hooks, g, graph)
                 if targets is None:
-                    _accumulate(leaf, g, graph)
+                    if leaf._requires_grad:  # it may have been switched off since
+                        _accumulate(leaf, g, graph)
                 elif leaf in goal:
                     found[leaf] = g
 
@@ -332,6 +346,10 @@ def _tensor_hooks(hooks: dict[int, Callable[..., Any]], g: Any, graph: bool) -> 
         if replaced is not None:
             if not isinstance(replaced, Tensor):
                 raise TypeError(f"hook {hook} should return a Tensor or None: got {type(replaced).__name__}")
+            if replaced._array.shape != t._array.shape:
+                raise RuntimeError(f"hook {hook} has changed the size of value: got {list(replaced.shape)} for {list(t.shape)}")
+            if replaced._array.dtype != t._array.dtype:
+                raise RuntimeError(f"hook {hook} has changed the type of value: got {replaced.dtype} for {t.dtype}")
             t = replaced
     return _as_given(t, graph)
 
@@ -392,9 +410,11 @@ def _accumulate(leaf: Tensor, g: Any, graph: bool) -> None:
         if graph:
             leaf._grad = g if isinstance(g, Tensor) else wrap(g)
         else:
-            # Take the array over only if nobody else can see it.
-            if not isinstance(g, np.ndarray) or g.base is not None or _references(g) > _ALONE or not g.flags.writeable:
-                g = np.array(g)
+            # Take the array over only if nobody else can see it and it lies in memory as the leaf does.
+            if not isinstance(g, np.ndarray) or g.base is not None or _references(g) > _ALONE or not g.flags.carray:
+                own = np.empty_like(leaf._array)
+                own[...] = g
+                g = own
             leaf._grad = wrap(g)
     elif graph:
         leaf._grad = before + g

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._hooks import RemovableHandle
 from .._tensor import Tensor
+from ..utils.hooks import RemovableHandle, add_hook
 
 
 class Node:
@@ -57,14 +58,14 @@ class Node:
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_inputs, grad_outputs)` after this node ran; a returned tuple replaces `grad_inputs`."""
         self.hooked = True
-        self.hooks = self.hooks if self.hooks is not None else {}
-        return RemovableHandle(self.hooks, hook)
+        self.hooks = self.hooks if self.hooks is not None else OrderedDict()
+        return add_hook(self.hooks, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this node runs; a returned tuple replaces `grad_outputs`."""
         self.hooked = True
-        self.pre_hooks = self.pre_hooks if self.pre_hooks is not None else {}
-        return RemovableHandle(self.pre_hooks, hook)
+        self.pre_hooks = self.pre_hooks if self.pre_hooks is not None else OrderedDict()
+        return add_hook(self.pre_hooks, hook)
 
     def check_saved(self) -> None:
         """RuntimeError if what was kept has been freed or has been changed in place since."""

@@ -122,6 +122,7 @@ class Op:
         self.kernels: dict[type, Callable[..., Any]] = {}
         self.grad_name = grad_name or "".join(w.capitalize() for w in self.name.split("_")) + "Backward0"
         self.node_types: dict[str, type[Node]] = {}
+        self.check: Callable[[list[Any]], None] | None = None  # looks at arrays of different dtypes before promotion
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -194,7 +195,10 @@ class Op:
 
     def node_type(self, args: tuple[Any, ...]) -> type[Node]:
         """The class of this call's `grad_fn`, named as PyTorch names it."""
-        name = self.grad_name if isinstance(self.grad_name, str) else self.grad_name(*args)
+        return self.named(self.grad_name if isinstance(self.grad_name, str) else self.grad_name(*args))
+
+    def named(self, name: str) -> type[Node]:
+        """The class of nodes of that name."""
         found = self.node_types.get(name)
         if found is None:
             found = self.node_types[name] = type(name, (Node,), {"__module__": __name__})
@@ -296,6 +300,8 @@ def apply(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None)
             raw[i] = x._array
             if x._requires_grad:
                 mask |= 1 << i
+            elif x._base is not None and x._base._requires_grad and refresh(x) is not None:
+                mask |= 1 << i  # a view whose base has got a history since
     if not tensors:
         return this.run(raw)
     result = NotImplemented
@@ -332,16 +338,34 @@ def _apply_sequence(this: Op, args: tuple[Any, ...]) -> Any:
 
 def _define(this: Op, raw: list[Any]) -> Any:
     """The op's definition on promoted arrays, without NumPy's warnings: overflow and NaN are results, not news."""
-    if this.promote is not None:
-        _promote(this, raw)
+    half = _promote(this, raw) if this.promote is not None else None
     if _QUIET is None:
         with np.errstate(all="ignore"):
-            return this.forward(*raw)
-    token = _extobj_contextvar.set(_QUIET)
-    try:
-        return this.forward(*raw)
-    finally:
-        _extobj_contextvar.reset(token)
+            result = this.forward(*raw)
+    else:
+        token = _extobj_contextvar.set(_QUIET)
+        try:
+            result = this.forward(*raw)
+        except ValueError as error:
+            raise _clearer(raw, error) from None
+        finally:
+            _extobj_contextvar.reset(token)
+    return result if half is None else result.astype(half)
+
+
+def _clearer(raw: list[Any], error: ValueError) -> Exception:
+    """PyTorch's error for shapes that do not broadcast in the place of NumPy's."""
+    if "broadcast" not in str(error):
+        return error
+    shapes = [a.shape for a in raw if isinstance(a, np.ndarray)]
+    for a, b in zip(shapes, shapes[1:], strict=False):
+        for i in range(-1, -min(len(a), len(b)) - 1, -1):
+            if a[i] != b[i] and 1 not in (a[i], b[i]):
+                return RuntimeError(
+                    f"The size of tensor a ({a[i]}) must match the size of tensor b ({b[i]}) at non-singleton "
+                    f"dimension {max(len(a), len(b)) + i}"
+                )
+    return RuntimeError(str(error))
 
 
 def _wrap(array: Any) -> Tensor:
@@ -383,7 +407,8 @@ def _record(this: Op, args: tuple[Any, ...], raw: list[Any], out: Any, mask: int
         _keep(node, args, raw, out)
     if type(out) is tuple:
         node.n_outputs = len(out)
-        node.meta = [(t._array.shape, t._array.dtype) for t in out]
+        metas = [(t._array.shape, t._array.dtype) for t in out]
+        node.meta = metas if len(out) > 1 else metas[0]
         for nr, t in enumerate(out):
             if t._array.dtype.kind in "fcV":
                 t._requires_grad = True
@@ -433,8 +458,12 @@ def _keep(node: Node, args: tuple[Any, ...], raw: list[Any], out: Any) -> None:
 _HALVES = "eV"
 
 
-def _promote(this: Op, raw: list[Any]) -> None:
-    """Bring the arrays to the dtype that PyTorch computes in; Python numbers stay as they are where NumPy agrees."""
+def _promote(this: Op, raw: list[Any]) -> Any:
+    """Bring the arrays to the dtype that PyTorch computes in; Python numbers stay as they are where NumPy agrees.
+
+    Returns the dtype that the result must be rounded to if that is a shorter one, else None: halves with a Python
+    number are computed in float32.
+    """
     n = this.n_arrays
     if n == 1:
         a = raw[0]
@@ -447,26 +476,31 @@ def _promote(this: Op, raw: list[Any]) -> None:
             if type(b) is np.ndarray:
                 if a.dtype is b.dtype and (this.promote == "common" or a.dtype.kind in "fcV"):
                     return
-            elif a.dtype.kind == "f" and type(b) in (float, int):
+            elif a.dtype.char in "fd" and type(b) in (float, int):
                 return
-        elif type(a) in (float, int) and type(b) is np.ndarray and b.dtype.kind == "f":
+        elif type(a) in (float, int) and type(b) is np.ndarray and b.dtype.char in "fd":
             return
     values = [v.item() if isinstance(v, np.generic) else v for v in raw[:n]]
-    for v in values:
+    for i, v in enumerate(values):
         if v is not None and not isinstance(v, (np.ndarray, bool, int, float, complex)):
-            position = values.index(v) + 1
             raise TypeError(
-                f"{this.name}(): argument '{this.names[position - 1]}' (position {position}) must be Tensor, "
-                f"not {type(v).__name__}"
+                f"{this.name}(): argument '{this.names[i]}' (position {i + 1}) must be Tensor, not {type(v).__name__}"
             )
+    if this.check is not None:
+        this.check(values)
     target = _dtype.result_dtype(values)
     if this.promote == "float" and target.category < 2:
         target = _dtype.get_default_dtype()
+    half = None
+    if target.itemsize == 2 and target.is_floating_point and this.differentiable:
+        if any(isinstance(v, (int, float)) for v in values):
+            half, target = target.numpy, _dtype.float32
     for i, v in enumerate(values):
         if isinstance(v, np.ndarray):
             raw[i] = v if v.dtype == target.numpy else v.astype(target.numpy)
         elif v is not None:
             raw[i] = np.asarray(v).astype(target.numpy)
+    return half
 
 
 # ---- out= and in-place -------------------------------------------------------------------------------------
@@ -534,11 +568,24 @@ def check_inplace(t: Tensor) -> bool:
     base = t._base
     if base is not None and base._requires_grad and base._grad_fn is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if t._requires_grad and t._view is not None and t._view[-1][0].name in _MANY_VIEWS:
+        raise RuntimeError(
+            f"Output {t._view[-1][2]} of {t._view[-1][0].name} is a view and is being modified inplace. This view is one "
+            "of several that a function returned: such views may not be changed in place. Clone it first."
+        )
     return True
 
 
-def apply_inplace(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Tensor:
-    """Run an op and let its result replace the elements of its first array, with PyTorch's rules for history."""
+_MANY_VIEWS = ("split_sizes", "split_equal", "unbind")
+
+
+def apply_inplace(
+    this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, grad_name: str | None = None
+) -> Tensor:
+    """Run an op and let its result replace the elements of its first array, with PyTorch's rules for history.
+
+    `grad_name` is the class name of the node, if it is not that of the ordinary op.
+    """
     args, _ = this.bind(args, kwargs or {})
     target = args[0]
     recording = check_inplace(target)
@@ -551,10 +598,14 @@ def apply_inplace(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(result._array.shape)}"
         )
     _check_cast(result._array.dtype, array.dtype)
+    if recording and result._requires_grad:
+        _keep_old_value(result._grad_fn, old)
     array[...] = result._array
     target._vc[0] += 1
     if recording and result._requires_grad:
         node = result._grad_fn
+        if grad_name is not None:
+            node.__class__ = this.named(grad_name)
         node.meta = (array.shape, array.dtype)
         if node.plan is not None and node.plan.out_at >= 0:
             # The result lives in the target from now on.
@@ -562,6 +613,19 @@ def apply_inplace(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any] | None
             node.versions = [v for v in node.versions if v[0] is not result._vc] + [(target._vc, target._vc[0])]
         rebase(target, node)
     return target
+
+
+def _keep_old_value(node: Any, old: Tensor) -> None:
+    """A rule that asks for the input means its elements before the change: keep a copy of them."""
+    if node.plan is None or ("arg", 0) not in node.plan.fetch:
+        return
+    kept = _wrap(old._array.copy())
+    kept._requires_grad, kept._grad_fn, kept._nr = old._requires_grad, old._grad_fn, old._nr
+    node.saved[node.plan.fetch.index(("arg", 0))] = kept
+    for k, (counter, _) in enumerate(node.versions):
+        if counter is old._vc:  # one entry only: another argument may lie in the same memory
+            del node.versions[k]
+            break
 
 
 @contextmanager

@@ -190,10 +190,10 @@ def _locate(dataset: str, folder: str | None) -> tuple[str, str | None]:
     try:
         _download(name, places[0])
     except (OSError, RuntimeError) as error:
-        text = " ".join(str(error).split())
         if dataset == "auto":
-            _announce_fallback(places, text)
+            _announce_fallback(places, str(error))
             return "drawn", None
+        text = " ".join(str(error).split())
         raise CommandError(
             f"no {TITLES[name]} in {' or '.join(places)}, and it cannot be downloaded ({text}): "
             f"name its folder with --data, or take --dataset drawn"
@@ -213,7 +213,8 @@ def _announce_fallback(places: Sequence[str], reason: str) -> None:
     line = "!" * 78
     warn(line)
     warn(f"!! Fashion-MNIST is not in {' or '.join(places)} and cannot be downloaded:")
-    warn(f"!!   {reason}")
+    for part in reason.splitlines():
+        warn(f"!!   {part.strip()}")
     warn("!! Training on DrawnFashion instead: garments that Facula draws itself.")
     warn("!! Its accuracy says NOTHING about Fashion-MNIST. With the real files in a folder:")
     warn("!!   facula train --dataset fashion-mnist --data FOLDER")

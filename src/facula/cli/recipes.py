@@ -61,11 +61,14 @@ class Settings:
 
 
 # Found by trying on Fashion-MNIST's validation part.
-_LEARNING_RATES = {"sgd": 0.05, "adam": 2e-3, "adamw": 2e-3}
+_LEARNING_RATES = {
+    "mlp": {"sgd": 0.05, "adam": 2e-3, "adamw": 2e-3},
+    "cnn": {"sgd": 0.05, "adam": 3e-3, "adamw": 3e-3},
+}
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "mlp": {"epochs": 5, "batch_size": 128, "optimizer": "adamw"},
-    "cnn": {"epochs": 5, "batch_size": 128, "optimizer": "adamw", "lr": 3e-3},
+    "cnn": {"epochs": 5, "batch_size": 128, "optimizer": "adamw"},
 }
 
 _TUTORIAL: dict[str, Any] = {
@@ -91,7 +94,7 @@ def settle(given: dict[str, Any]) -> Settings:
     values |= chosen
     optimizer = values["optimizer"]
     if values["lr"] is None:
-        values["lr"] = _LEARNING_RATES[optimizer]
+        values["lr"] = _LEARNING_RATES[model][optimizer]
     if values["momentum"] is None:
         values["momentum"] = 0.9 if optimizer == "sgd" else 0.0
     if values["weight_decay"] is None:

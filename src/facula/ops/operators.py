@@ -22,6 +22,20 @@ def _binary(function: OpFunction, swapped: bool = False) -> Callable[[Tensor, An
     return operate_swapped if swapped else operate
 
 
+def _comparison(function: OpFunction) -> Callable[[Tensor, Any], Any]:
+    this = function.op
+
+    def operate(self: Tensor, other: Any) -> Any:
+        if other is None:
+            return NotImplemented
+        try:
+            return apply(this, (self, other))
+        except TypeError:  # not a number: Python's own answer
+            return NotImplemented
+
+    return operate
+
+
 def _inplace(function: OpFunction) -> Callable[[Tensor, Any], Tensor]:
     this = function.op
 
@@ -34,7 +48,8 @@ def _inplace(function: OpFunction) -> Callable[[Tensor, Any], Tensor]:
 for _symbol, _function in {
     "add": pointwise.add, "sub": pointwise.sub, "mul": pointwise.mul, "truediv": pointwise.div, "pow": pointwise.pow,
     "mod": pointwise.remainder, "floordiv": pointwise.floor_divide, "matmul": matmul.matmul, "and": compare.bitwise_and,
-    "or": compare.bitwise_or, "xor": compare.bitwise_xor,
+    "or": compare.bitwise_or, "xor": compare.bitwise_xor, "lshift": compare.bitwise_left_shift,
+    "rshift": compare.bitwise_right_shift,
 }.items():  # fmt: skip
     setattr(Tensor, f"__{_symbol}__", _binary(_function))
     setattr(Tensor, f"__r{_symbol}__", _binary(_function, swapped=True))
@@ -42,7 +57,20 @@ for _symbol, _function in {
         setattr(Tensor, f"__i{_symbol}__", _inplace(_function))
 
 for _symbol in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_symbol}__", _binary(getattr(compare, _symbol)))
+    setattr(Tensor, f"__{_symbol}__", _comparison(getattr(compare, _symbol)))
+
+
+def _rsub(self: Tensor, other: Any) -> Tensor:
+    return pointwise.rsub(self, other)
+
+
+def _rtruediv(self: Tensor, other: Any) -> Tensor:
+    # PyTorch multiplies by the reciprocal, which rounds twice.
+    return apply(pointwise.mul.op, (pointwise.reciprocal(self), other))
+
+
+Tensor.__rsub__ = _rsub  # type: ignore[method-assign]
+Tensor.__rtruediv__ = _rtruediv  # type: ignore[method-assign]
 
 
 def _neg(self: Tensor) -> Tensor:

@@ -434,8 +434,8 @@ _BLOCK = 16384
 def update(rule: Callable[..., None], written: list[Any], grad: Any, **options: Any) -> None:
     """Run an update rule, which works element by element, on raw arrays.
 
-    `rule(*written, grad, **options)` changes the arrays in `written` in place (entries may be None). Arrays of less
-    than 32 bits go through float32.
+    `rule(*written, grad, **options)` changes the arrays in `written` in place (entries may be None). Arrays
+    of less than 32 bits go through float32.
     """
     param = written[0]
     if param.itemsize < 4:

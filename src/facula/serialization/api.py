@@ -56,7 +56,7 @@ def save(
     written, AttributeError if `f` is neither a path nor has `write`, NotImplementedError for
     `pickle_protocol` other than 2 and `_use_new_zipfile_serialization=False`.
 
-    >>> import io
+    >>> import io, facula
     >>> file = io.BytesIO()
     >>> save({"epoch": 3, "weight": facula.ones(2)}, file)
     >>> _ = file.seek(0)
@@ -120,7 +120,7 @@ def load(
     of a device that is not there; OSError if the file cannot be read; NotImplementedError for the format from
     before PyTorch 1.6 and for TorchScript archives.
 
-    >>> import io
+    >>> import io, facula
     >>> file = io.BytesIO()
     >>> save([facula.arange(3), "text"], file)
     >>> _ = file.seek(0)

@@ -60,3 +60,10 @@ class RemovableHandle:
         # A hook dict that is gone is replaced by an empty one, so that `remove` still works.
         self.hooks_dict_ref = weakref.ref(OrderedDict() if hooks is None else hooks)
         self.extra_dict_ref = tuple(weakref.ref(OrderedDict() if each is None else each) for each in extra)
+
+
+def add_hook(hooks: OrderedDict[int, Any], hook: Any) -> RemovableHandle:
+    """Enter a hook as the last one; the handle takes it out again."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle

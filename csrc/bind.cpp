@@ -348,25 +348,27 @@ NB_MODULE(_C, m) {
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads);
 
-  m.def("matmul", &matmul, nb::arg(), nb::arg(), nb::arg() = nb::none());
-  m.def("linear", &linear, nb::arg(), nb::arg(), nb::arg().none(), nb::arg() = nb::none());
-  m.def("linear_grad_input", &linear_grad_input, nb::arg(), nb::arg(), nb::arg() = nb::none());
-  m.def("linear_grad_weight", &linear_grad_weight, nb::arg(), nb::arg(), nb::arg() = nb::none());
-  m.def("add", &add);
-  m.def("sub", &sub);
-  m.def("mul", &mul);
-  m.def("div", &divide);
-  m.def("tanh_grad", &tanh_grad);
-  m.def("sigmoid_grad", &sigmoid_grad);
-  m.def("relu", &relu_array);
-  m.def("relu_grad", &relu_grad_array);
-  m.def("softmax", &over_rows<softmax>);
-  m.def("log_softmax", &over_rows<log_softmax>);
-  m.def("softmax_grad", &over_rows_grad<softmax_grad>);
-  m.def("log_softmax_grad", &over_rows_grad<log_softmax_grad>);
-  m.def("cross_entropy", &cross_entropy_array);
-  m.def("cross_entropy_grad", &cross_entropy_grad_array);
-  m.def("images_to_float", &images, nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+  const auto any = nb::arg().none();  // whatever is no fit array, None too, is declined and not refused
+  const auto optional = nb::arg() = nb::none();
+  m.def("matmul", &matmul, any, any, optional);
+  m.def("linear", &linear, any, any, any, optional);
+  m.def("linear_grad_input", &linear_grad_input, any, any, optional);
+  m.def("linear_grad_weight", &linear_grad_weight, any, any, optional);
+  m.def("add", &add, any, any);
+  m.def("sub", &sub, any, any);
+  m.def("mul", &mul, any, any);
+  m.def("div", &divide, any, any);
+  m.def("tanh_grad", &tanh_grad, any, any);
+  m.def("sigmoid_grad", &sigmoid_grad, any, any);
+  m.def("relu", &relu_array, any);
+  m.def("relu_grad", &relu_grad_array, any, any);
+  m.def("softmax", &over_rows<softmax>, any);
+  m.def("log_softmax", &over_rows<log_softmax>, any);
+  m.def("softmax_grad", &over_rows_grad<softmax_grad>, any, any);
+  m.def("log_softmax_grad", &over_rows_grad<log_softmax_grad>, any, any);
+  m.def("cross_entropy", &cross_entropy_array, any, any, nb::arg(), nb::arg());
+  m.def("cross_entropy_grad", &cross_entropy_grad_array, any, any, any, nb::arg(), nb::arg());
+  m.def("images_to_float", &images, any, any, nb::arg(), nb::arg());
   m.def("sgd_step", &sgd_lists, nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
         nb::arg(), nb::arg(), nb::arg());
   m.def("adam_step", &adam_lists, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),

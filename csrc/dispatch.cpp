@@ -6,6 +6,8 @@
 #include "dispatch.h"
 
 #include <algorithm>
+#include <cstring>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -19,12 +21,12 @@ using nb::object;
 // ---- what Python hands over ------------------------------------------------------------------------------------------
 
 struct {
-  PyTypeObject *tensor, *node;
+  PyTypeObject* tensor;
   PyObject *apply, *define, *record, *mark_views, *refresh;        // of facula.autograd.op
   PyObject *before, *after, *accumulate, *leaf_hooks, *unbroadcast, *cast;  // of facula.autograd.engine
   PyObject *node_gradients, *node_release;                         // Node's own methods: not overridden
   PyObject *observers, *sequence, *grad_mode;
-  PyObject *numpy_mode, *quiet;  // null: this NumPy has no such variable
+  PyObject *numpy_mode, *quiet;  // numpy_mode null: this NumPy has no such variable
 } py;
 
 #define FACULA_NAMES(X)                                                                                       \
@@ -91,11 +93,8 @@ object wrap(object array) {
 // Within this object's life NumPy keeps silent about overflow and the like.
 class Quiet {
  public:
-  Quiet() {
-    if (py.numpy_mode) token = check(PyContextVar_Set(py.numpy_mode, py.quiet));
-  }
+  Quiet() : token(check(PyContextVar_Set(py.numpy_mode, py.quiet))) {}
   ~Quiet() {
-    if (!token.is_valid()) return;
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     if (PyContextVar_Reset(py.numpy_mode, token.ptr()) < 0) PyErr_WriteUnraisable(py.numpy_mode);
@@ -140,7 +139,7 @@ const Op& facts(PyObject* this_op) {
   return known.emplace(Py_NewRef(this_op), op).first->second;
 }
 
-bool is_float(PyArrayObject* a) { return strchr("fcV", PyArray_DESCR(a)->kind); }
+bool is_float(PyArrayObject* a) { return std::strchr("fcV", PyArray_DESCR(a)->kind); }
 
 // Whether the arrays are already in the dtype to compute in, seen at a glance.
 bool needs_no_promotion(const Op& op, PyObject* const* raw) {
@@ -295,7 +294,7 @@ object apply(PyObject* const* given, Py_ssize_t count) {
   }
   if (!tensors) return result.is_valid() ? result : check(PyObject_Vectorcall(op.forward, raw, op.arity, nullptr));
   if (!result.is_valid()) {
-    if (needs_no_promotion(op, raw)) {
+    if (py.numpy_mode && needs_no_promotion(op, raw)) {
       Quiet quiet;
       result = check(PyObject_Vectorcall(op.forward, raw, op.arity, nullptr));
     } else {

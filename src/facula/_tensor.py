@@ -410,15 +410,18 @@ class Tensor:
         return bool(self._array.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
-    def __float__(self) -> float:
+    def _number(self) -> Any:
         if self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return float(self.item())
+        return self.item()
+
+    def __float__(self) -> float:
+        return float(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __index__(self) -> int:
         if self._array.size != 1 or self._array.dtype.kind not in "iub":

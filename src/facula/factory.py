@@ -81,9 +81,9 @@ def _nested(data: Any) -> Any:
                 raise TypeError(f"new(): invalid data type '{type(bad).__name__}'")
             raise RuntimeError(f"Could not infer dtype of {type(bad).__name__}")
         if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in array.reshape(-1)):
-            raise RuntimeError("Overflow when unpacking long long")
+            raise ValueError("Overflow when unpacking long long")
     elif array.dtype == np.uint64:
-        raise RuntimeError("Overflow when unpacking long long")
+        raise ValueError("Overflow when unpacking long long")
     if array.size == 0 and array.dtype == np.float64:
         array = array.astype(_dtype.get_default_dtype().numpy)
     return array

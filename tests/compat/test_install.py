@@ -75,42 +75,44 @@ def test_a_submodule_imported_natively_first_or_later_is_the_same() -> None:
     """)
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "native"),
-    [
-        ("torch.nn.modules.linear", "Linear", "nn.Linear"),
-        ("torch.nn.modules.module", "Module", "nn.Module"),
-        ("torch.nn.modules.container", "Sequential", "nn.Sequential"),
-        ("torch.nn.modules.activation", "ReLU", "nn.ReLU"),
-        ("torch.nn.modules.loss", "CrossEntropyLoss", "nn.CrossEntropyLoss"),
-        ("torch.nn.modules.dropout", "Dropout", "nn.Dropout"),
-        ("torch.nn.modules.flatten", "Flatten", "nn.Flatten"),
-        ("torch.nn.parameter", "Parameter", "nn.Parameter"),
-        ("torch.optim.sgd", "SGD", "optim.SGD"),
-        ("torch.optim.adam", "Adam", "optim.Adam"),
-        ("torch.optim.adamw", "AdamW", "optim.AdamW"),
-        ("torch.optim.optimizer", "Optimizer", "optim.Optimizer"),
-        ("torch.utils.data.dataloader", "DataLoader", "utils.data.DataLoader"),
-        ("torch.utils.data.dataloader", "default_collate", "utils.data.default_collate"),
-        ("torch.utils.data.dataset", "Dataset", "utils.data.Dataset"),
-        ("torch.utils.data.dataset", "random_split", "utils.data.random_split"),
-        ("torch.utils.data.sampler", "RandomSampler", "utils.data.RandomSampler"),
-        ("torch.utils.data._utils.collate", "default_collate", "utils.data.default_collate"),
-        ("torch.autograd.function", "Function", "autograd.Function"),
-        ("torch.autograd.grad_mode", "no_grad", "no_grad"),
-        ("torch.serialization", "save", "save"),
-        ("torch.random", "manual_seed", "manual_seed"),
-        ("torchvision.datasets.mnist", "FashionMNIST", "vision.datasets.FashionMNIST"),
-        ("torchvision.transforms.transforms", "ToTensor", "vision.transforms.ToTensor"),
-    ],
-)
-def test_deep_paths(module: str, name: str, native: str) -> None:
+#: PyTorch's module, a name in it, and where Facula publishes that name.
+DEEP_PATHS = [
+    ("torch.nn.modules.linear", "Linear", "nn.Linear"),
+    ("torch.nn.modules.module", "Module", "nn.Module"),
+    ("torch.nn.modules.container", "Sequential", "nn.Sequential"),
+    ("torch.nn.modules.activation", "ReLU", "nn.ReLU"),
+    ("torch.nn.modules.loss", "CrossEntropyLoss", "nn.CrossEntropyLoss"),
+    ("torch.nn.modules.dropout", "Dropout", "nn.Dropout"),
+    ("torch.nn.modules.flatten", "Flatten", "nn.Flatten"),
+    ("torch.nn.parameter", "Parameter", "nn.Parameter"),
+    ("torch.optim.sgd", "SGD", "optim.SGD"),
+    ("torch.optim.adam", "Adam", "optim.Adam"),
+    ("torch.optim.adamw", "AdamW", "optim.AdamW"),
+    ("torch.optim.optimizer", "Optimizer", "optim.Optimizer"),
+    ("torch.utils.data.dataloader", "DataLoader", "utils.data.DataLoader"),
+    ("torch.utils.data.dataloader", "default_collate", "utils.data.default_collate"),
+    ("torch.utils.data.dataset", "Dataset", "utils.data.Dataset"),
+    ("torch.utils.data.dataset", "random_split", "utils.data.random_split"),
+    ("torch.utils.data.sampler", "RandomSampler", "utils.data.RandomSampler"),
+    ("torch.utils.data._utils.collate", "default_collate", "utils.data.default_collate"),
+    ("torch.autograd.function", "Function", "autograd.Function"),
+    ("torch.autograd.grad_mode", "no_grad", "no_grad"),
+    ("torch.serialization", "save", "save"),
+    ("torch.random", "manual_seed", "manual_seed"),
+    ("torchvision.datasets.mnist", "FashionMNIST", "vision.datasets.FashionMNIST"),
+    ("torchvision.transforms.transforms", "ToTensor", "vision.transforms.ToTensor"),
+]
+
+
+def test_deep_paths() -> None:
     run(f"""
-        import {module}
-        from {module} import {name}
         import operator
-        assert {name} is operator.attrgetter({native!r})(facula)
-        assert {module}.{name} is {name}  # also by attribute, from the root down
+        for module, name, native in {DEEP_PATHS!r}:
+            imported = importlib.import_module(module)
+            thing = operator.attrgetter(native)(facula)
+            assert getattr(imported, name) is thing, module
+            root = sys.modules[module.split(".")[0]]  # also by attribute, from the root down
+            assert operator.attrgetter(module.partition(".")[2] + "." + name)(root) is thing, module
     """)
 
 
@@ -168,11 +170,24 @@ def test_a_spec_used_by_hand_gives_a_module_that_answers() -> None:
     """)
 
 
-def test_functions_with_the_name_of_their_module_stay_functions() -> None:
+def test_every_submodule_is_served_and_no_attribute_changes() -> None:
     run("""
+        import pkgutil
         import torch
-        import torch.autograd.gradcheck
-        assert callable(torch.autograd.gradcheck) and callable(facula.autograd.gradcheck)
+        def attributes():
+            return {(n, a): v for n, m in list(sys.modules.items()) if n.split(".")[0] == "facula"
+                    for a, v in vars(m).items() if a != "__builtins__"}
+        before = attributes()
+        count = 0
+        for found in pkgutil.walk_packages(facula.__path__, "facula."):
+            if found.name.split(".")[1] in ("__main__", "_C", "cli", "compat"):
+                continue
+            alias = "torch" + found.name.removeprefix("facula")
+            assert importlib.import_module(alias) is sys.modules[alias] is sys.modules[found.name], alias
+            count += 1
+        assert count > 50
+        after = attributes()
+        assert [key for key, value in before.items() if after[key] is not value] == []
     """)
 
 
@@ -212,7 +227,6 @@ def test_pickles_keep_the_native_names() -> None:
 
 def test_uninstall_leaves_nothing_behind() -> None:
     run("""
-        before = set(sys.modules), list(sys.meta_path), vars(facula.utils.data).keys() - {"dataloader"}
         facula.compat.uninstall()
         import facula.vision
         path = list(sys.meta_path)
@@ -220,7 +234,9 @@ def test_uninstall_leaves_nothing_behind() -> None:
         facula.compat.install()
         assert len(sys.meta_path) == len(path) + 1 and facula.compat.is_installed()
         import torch.utils.data.dataloader, torchvision.transforms
+        assert "dataloader" in vars(facula.utils.data)
         facula.compat.uninstall()
+        assert "dataloader" not in vars(facula.utils.data)
         facula.compat.uninstall()
         assert sys.meta_path == path and not facula.compat.is_installed()
         assert not [name for name in sys.modules if name.split(".")[0] in ("torch", "torchvision")]

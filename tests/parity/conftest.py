@@ -170,7 +170,7 @@ def _agree_on_gradients(facula: Any, torch: Any, a: Any, b: Any, leaves: Any, le
         except (RuntimeError, NotImplementedError) as error:
             found.append(error)
     if isinstance(found[0], Exception) or isinstance(found[1], Exception):
-        assert type(found[0]) is type(found[1]), f"gradients: ours {_short(found[0])}, PyTorch {_short(found[1])}"
+        assert isinstance(found[0], type(found[1])), f"gradients: ours {_short(found[0])}, PyTorch {_short(found[1])}"
         return
     for n, x, y in zip(wanted, *found, strict=True):
         if (x is None) != (y is None):

@@ -17,6 +17,9 @@ HERE = Path(__file__).parent
 
 Runner = Callable[..., str]
 
+#: Programs for `facula run`, not modules to look for docstring examples in.
+collect_ignore = ["backend", "notebook.py", "scripts"]
+
 
 @pytest.fixture(scope="session")
 def made_data(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -7,6 +7,7 @@ after it, so its gradient is complete when its turn comes. There is no recursion
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from operator import attrgetter
@@ -53,7 +54,7 @@ def backward(
         warnings.warn(
             "backward() with create_graph=True makes every .grad refer to its leaf through the graph, a cycle that keeps "
             "memory alive: use autograd.grad() instead, or set the .grad attributes to None afterwards.",
-            stacklevel=_caller_level(),
+            stacklevel=3,  # the caller of Tensor.backward
         )
     targets = None
     if inputs is not None:
@@ -146,6 +147,8 @@ def _root_gradients(roots: tuple[Tensor, ...], given: tuple[Any, ...], graph: bo
         if g is None:
             if t._array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if t._array.dtype.kind == "c":
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
             ones = np.ones_like(t._array)
             grads.append(wrap(ones) if graph else ones)
             continue
@@ -248,6 +251,7 @@ def _walk(
             g = None
             arrived(key)
     root_grads.clear()
+    plain = targets is None and not graph
     for node in reversed(nodes):
         g = pending.pop(node, None)
         edges = node.edges
@@ -257,6 +261,11 @@ def _walk(
             for nr in range(node.n_outputs):
                 if (node, nr) in goal:
                     found[(node, nr)] = g if node.n_outputs == 1 else g[nr]
+        if plain and g is not None and node.plan is not None and not (node.hooks or node.op.sequence):
+            _step(node, g, pending, arrived)
+            if not keep:
+                node.release()
+            continue
         if g is None or (wanted is not None and node not in wanted):
             for edge in edges:
                 if isinstance(edge, Tensor):
@@ -297,6 +306,47 @@ def _walk(
         if not keep:
             node.release()
     return found
+
+
+def _step(node: Node, g: Any, pending: dict[Any, Any], arrived: Callable[[Tensor], None]) -> None:
+    """One op's rules on raw arrays, each gradient passed on at once: what an ordinary backward pass mostly does."""
+    saved = node.saved
+    if saved is None:
+        node.check_saved()
+    for counter, version in node.versions:
+        if counter[0] != version:
+            node.check_saved()
+    kept = [v._array if isinstance(v, Tensor) else v for v in saved] if saved else ()
+    edges = node.edges
+    for i, rule, at in node.plan.rules:
+        gi = rule(g, *kept) if at is None else rule(g, *[kept[k] for k in at])
+        edge = edges[i]
+        if isinstance(edge, Tensor):
+            if gi is not None:
+                array = edge._array
+                if gi.shape != array.shape:
+                    gi = _unbroadcast(node, gi, array.shape)
+                if gi.dtype is not array.dtype and gi.dtype != array.dtype:
+                    gi = _cast(gi, array.dtype)
+                before = pending.get(edge)
+                pending[edge] = gi if before is None else before + gi
+                gi = before = None  # so that the leaf can take over the array
+            arrived(edge)
+        elif gi is not None:
+            if edge.n_outputs == 1:
+                shape, dtype = edge.meta
+                nr = 0
+            else:
+                nr = node.slots[i] if node.slots else 0
+                shape, dtype = edge.meta[nr]
+            if gi.shape != shape:
+                gi = _unbroadcast(node, gi, shape)
+            if gi.dtype is not dtype and gi.dtype != dtype:
+                gi = _cast(gi, dtype)
+            if edge in pending or edge.n_outputs > 1:
+                _give(pending, edge, nr, gi)
+            else:
+                pending[edge] = gi
 
 
 def _give(pending: dict[Any, Any], target: Any, nr: int, g: Any) -> None:

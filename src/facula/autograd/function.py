@@ -8,7 +8,7 @@ from typing import Any
 from .._tensor import Tensor, wrap
 from .mode import enable_grad, grad_mode, no_grad
 from .node import Node
-from .op import _sequence, alias, rebase, refresh
+from .op import _sequence, alias, check_inplace, rebase, refresh
 
 
 class FunctionCtx:
@@ -81,7 +81,7 @@ class FunctionNode(Node, FunctionCtx):
             )
         for i, r in enumerate(result):
             if r is not None and not isinstance(r, Tensor):
-                raise TypeError(
+                raise RuntimeError(
                     f"function {type(self).__name__} returned a gradient at position {i} that is no Tensor: got "
                     f"{type(r).__name__}"
                 )
@@ -115,6 +115,13 @@ class Function:
     """
 
     _node_type: type[FunctionNode] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """RuntimeError: a Function is used through `apply`."""
+        raise RuntimeError(
+            f"[{type(self).__name__}] a Function with a non-static forward method is not supported: make forward and "
+            "backward static methods and call apply() on the class"
+        )
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -157,6 +164,8 @@ class Function:
             t._vc[0] += 1
         if not live:
             return result
+        for t in node._dirty:
+            check_inplace(t)
         node.edges = [_edge(a) if needed else None for a, needed in zip(before, node.needs_input_grad, strict=True)]
         if any(isinstance(a, Tensor) and a._nr for a in before):
             node.slots = [a._nr if isinstance(a, Tensor) else 0 for a in before]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from .. import _branding
 from .._tensor import Tensor
 from ..utils.hooks import RemovableHandle, add_hook
 
@@ -127,9 +131,16 @@ class Node:
         return tuple(made) if type(value) is tuple else made[0]
 
     def release(self) -> None:
-        """Free what was kept for the backward pass."""
-        if self.saved:
+        """Free the arrays that were kept for the backward pass; without any the node can run again."""
+        saved = self.saved
+        if saved and (self.plan is None or self.plan.keeps_arrays or _holds_arrays(saved)):
             self.saved = None
+
+
+def _holds_arrays(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return any(_holds_arrays(v) for v in value)
+    return isinstance(value, (Tensor, np.ndarray))
 
 
 def _unwrapped(value: Any) -> Any:
@@ -143,6 +154,32 @@ class AccumulateGrad(Node):
     """Stands for a leaf tensor at the end of the graph; made on demand."""
 
     variable: Tensor
+
+    def name(self) -> str:
+        """The node's name with its namespace, as PyTorch gives it."""
+        return f"{_branding.name()}::autograd::AccumulateGrad"
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook((grad,))` before the leaf's gradient is accumulated; a returned tuple replaces it."""
+
+        def on_gradient(g: Tensor) -> Any:
+            replaced = hook((g,))
+            return replaced[0] if isinstance(replaced, tuple) else replaced
+
+        return self.variable.register_hook(on_gradient)
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook((), (grad,))` after the leaf's gradient was accumulated."""
+        arrived: list[Tensor] = []
+
+        def before(g: Tensor) -> None:
+            arrived[:] = [g]
+
+        handle = self.variable.register_post_accumulate_grad_hook(lambda leaf: hook((), tuple(arrived)))
+        hooks = self.variable._hooks = OrderedDict() if self.variable._hooks is None else self.variable._hooks
+        hooks[handle.id] = before
+        handle.extra_dict_ref = (weakref.ref(hooks),)
+        return handle
 
 
 def accumulator(leaf: Tensor) -> AccumulateGrad:

@@ -64,7 +64,7 @@ class OpFunction(Protocol):
 class Plan:
     """What to keep and which rules to run, for one set of inputs that need gradients."""
 
-    __slots__ = ("fetch", "live", "names", "node_type", "out_at", "rules")
+    __slots__ = ("fetch", "keeps_arrays", "live", "names", "node_type", "out_at", "rules")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.live = tuple(i for i in range(op.n_arrays) if mask >> i & 1)
@@ -82,6 +82,7 @@ class Plan:
         self.names = tuple(names)
         self.out_at = names.index("out") if "out" in names else -1
         self.fetch = tuple(op.source_of(name) for name in names)
+        self.keeps_arrays = any(kind == "out" or (kind == "arg" and i < op.n_arrays) for kind, i in self.fetch)
 
 
 def _missing_rule(op: Op, name: str) -> tuple[Callable[..., Any], tuple[str, ...]]:
@@ -122,6 +123,7 @@ class Op:
         self.kernels: dict[type, Callable[..., Any]] = {}
         self.grad_name = grad_name or "".join(w.capitalize() for w in self.name.split("_")) + "Backward0"
         self.node_types: dict[str, type[Node]] = {}
+        self.wide_numbers = False  # a Python number is not rounded to half precision before it is used
         self.check: Callable[[list[Any]], None] | None = None  # looks at arrays of different dtypes before promotion
 
     def __repr__(self) -> str:
@@ -492,8 +494,8 @@ def _promote(this: Op, raw: list[Any]) -> Any:
     if this.promote == "float" and target.category < 2:
         target = _dtype.get_default_dtype()
     half = None
-    if target.itemsize == 2 and target.is_floating_point and this.differentiable:
-        if any(isinstance(v, (int, float)) for v in values):
+    if this.wide_numbers and target.itemsize == 2 and any(isinstance(v, (int, float)) for v in values):
+        if target.is_floating_point:
             half, target = target.numpy, _dtype.float32
     for i, v in enumerate(values):
         if isinstance(v, np.ndarray):
@@ -569,11 +571,23 @@ def check_inplace(t: Tensor) -> bool:
     if base is not None and base._requires_grad and base._grad_fn is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._requires_grad and t._view is not None and t._view[-1][0].name in _MANY_VIEWS:
-        raise RuntimeError(
-            f"Output {t._view[-1][2]} of {t._view[-1][0].name} is a view and is being modified inplace. This view is one "
-            "of several that a function returned: such views may not be changed in place. Clone it first."
-        )
+        raise RuntimeError(_one_of_many(t) + " is being modified inplace: such views may not be. Clone it first.")
     return True
+
+
+def check_overlap(t: Tensor) -> None:
+    """RuntimeError if several elements lie in one place, as in what `expand` makes."""
+    a = t._array
+    if a.size and any(stride == 0 and n > 1 for stride, n in zip(a.strides, a.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+
+
+def _one_of_many(t: Tensor) -> str:
+    assert t._view is not None
+    return f"Output {t._view[-1][2]} of {t._view[-1][0].name}, a view made by a function that returns several views,"
 
 
 _MANY_VIEWS = ("split_sizes", "split_equal", "unbind")
@@ -589,6 +603,8 @@ def apply_inplace(
     args, _ = this.bind(args, kwargs or {})
     target = args[0]
     recording = check_inplace(target)
+    if 0 in target._array.strides:
+        check_overlap(target)
     old = alias(target) if recording else target
     with nullcontext() if recording else _no_recording():
         result = apply(this, (old, *args[1:]))
@@ -666,6 +682,8 @@ def _mark_views(this: Op, args: tuple[Any, ...], out: Any) -> None:
             t._base = base
             t._view = (source._view or ()) + ((this, args[1:], nr),)
             t._view_version = t._vc[0]
+            if source._requires_grad and t._array.dtype.kind in "fcV":
+                t._requires_grad = True  # also where nothing is recorded: it is then a leaf of its own
 
 
 def refresh(view: Tensor) -> Node | None:
@@ -673,8 +691,15 @@ def refresh(view: Tensor) -> Node | None:
     if view._view_version != view._vc[0]:
         base = view._base
         assert base is not None and view._view is not None
-        view._view_version = view._vc[0]
         if base._requires_grad:
+            if view._view[-1][0].name in _MANY_VIEWS:
+                raise RuntimeError(_one_of_many(view) + " has a base that was modified inplace: clone it before that.")
+            if view._requires_grad and view._grad_fn is None:
+                raise RuntimeError(
+                    "A view was created in no_grad mode and its base or another view of its base has been modified inplace "
+                    "since. Whether that is meant to be differentiated is open, so it is forbidden: make both the view and "
+                    "the change inside no_grad, or both outside, or use detach()."
+                )
             with enable_grad():
                 t: Any = base
                 for this, rest, nr in view._view:
@@ -682,13 +707,20 @@ def refresh(view: Tensor) -> Node | None:
                     t = t[nr] if type(t) is tuple else t
             view._requires_grad = t._requires_grad
             view._grad_fn = t._grad_fn
+            if t._grad_fn is not None:
+                t._grad_fn.__class__ = this.named("AsStridedBackward0")  # the name of what PyTorch does here
             view._nr = t._nr
+        view._view_version = view._vc[0]
     return view._grad_fn
 
 
 def rebase(target: Tensor, node: Node) -> None:
     """Make `node` the history of a tensor that was just changed in place; of its base too, if it is a view."""
     target._requires_grad = True
+    old = target._grad_fn
+    if old is not None and old.retained and target._nr in old.retained:  # `grad` is kept of what it is now
+        node.hooked = True
+        node.retained = {0: old.retained.pop(target._nr)}
     base = target._base
     if base is None:
         target._grad_fn = node

@@ -61,7 +61,7 @@ class TorchFinder(MetaPathFinder):
         if alias in ROOTS:
             self._bind(target, "__version__", f"{RELEASES[alias]}+facula{__version__}")
         # A module listed now is never loaded under its alias: then the import system cannot set it as an
-        # attribute of its package, over a function of the same name (autograd.gradcheck).
+        # attribute of its package, over whatever the package itself has given that name to.
         below = target.__name__ + "."
         for name, module in list(sys.modules.items()):
             if name.startswith(below) and module is not None:

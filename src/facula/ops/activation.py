@@ -30,7 +30,7 @@ def relu_grad(g: Any, out: Any, /) -> Any:
     return g * (out > 0)
 
 
-relu_grad.vjp(g=lambda h, out: relu_grad(h, out))
+relu_grad.vjp(g=lambda h, out: relu_grad(h, out), out=lambda h: None)
 
 
 @op("torch", "Tensor", promote="float", inplace=True)

@@ -68,6 +68,12 @@ def logical_xor(input: Any, other: Any, /) -> Any:
     return namespace(input).logical_xor(input, other)
 
 
+def _integers(name: str, *arrays: Any) -> None:
+    for a in arrays:
+        if a.dtype.kind not in "iub":
+            raise NotImplementedError(f'"{name}_cpu" not implemented for {a.dtype.name}')
+
+
 @op("torch", "Tensor", inplace=True, differentiable=False)
 def bitwise_not(input: Any, /) -> Any:
     """Every bit flipped; logical not for bool."""
@@ -77,22 +83,43 @@ def bitwise_not(input: Any, /) -> Any:
 @op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
 def bitwise_and(input: Any, other: Any, /) -> Any:
     """Bits set in both."""
+    _integers("bitwise_and", input)
     return input & other
 
 
 @op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
 def bitwise_or(input: Any, other: Any, /) -> Any:
     """Bits set in either."""
+    _integers("bitwise_or", input)
     return input | other
 
 
 @op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
 def bitwise_xor(input: Any, other: Any, /) -> Any:
     """Bits set in just one."""
+    _integers("bitwise_xor", input)
     return input ^ other
 
 
-@op("torch", "Tensor", promote="common", differentiable=False)
+@op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
+def bitwise_left_shift(input: Any, other: Any, /) -> Any:
+    """The bits of `input` moved `other` places to the left; 0 where all fall out."""
+    _integers("lshift", input)
+    bits = input.dtype.itemsize * 8
+    return namespace(input).where((other < 0) | (other >= bits), 0, input << (other % bits)).astype(input.dtype)
+
+
+@op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
+def bitwise_right_shift(input: Any, other: Any, /) -> Any:
+    """The bits of `input` moved `other` places to the right, the sign bit staying."""
+    _integers("rshift", input)
+    bits = input.dtype.itemsize * 8
+    return input >> namespace(input).where((other < 0) | (other >= bits), bits - 1, other).astype(input.dtype)
+
+
+@op("torch", "Tensor", differentiable=False)
 def isclose(input: Any, other: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    """Whether `|input - other| <= atol + rtol * |other|`, element by element."""
+    """Whether `|input - other| <= atol + rtol * |other|`, element by element. RuntimeError for different dtypes."""
+    if input.dtype != other.dtype:
+        raise RuntimeError(f"[isclose] dtypes must be equal: got {input.dtype.name} and {other.dtype.name}")
     return namespace(input, other).isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._tensor import Tensor, normalize_dim
 from ..autograd.mode import enable_grad
-from ..autograd.op import apply_inplace, check_inplace, op, public
+from ..autograd.op import apply_inplace, check_inplace, check_overlap, op, public
 from ..kernels.namespace import namespace
 from .pointwise import where, zeros_of
 
@@ -48,8 +48,12 @@ basic_unindex.vjp(input=lambda g, index: basic_index(g, index))
 
 @op(grad_name="IndexBackward0")
 def index(input: Any, /, index: tuple[Any, ...]) -> Any:
-    """Indexing by integer or bool arrays: a copy."""
-    return input[index]
+    """Indexing by integer or bool arrays: a copy in row-major order."""
+    xp = namespace(input)
+    at = [i for i, a in enumerate(index) if not isinstance(a, slice)]
+    if len(at) == 1 and index[at[0]] is not Ellipsis and index[at[0]].dtype != bool:
+        return xp.take(input, index[at[0]], axis=at[0])  # quicker than general indexing
+    return xp.ascontiguousarray(input[index])
 
 
 @op()
@@ -119,6 +123,8 @@ def assign(target: Tensor, value: Any) -> Tensor:
             f"The expanded size of the tensor {tuple(target.shape)} must match the existing size {tuple(shape)}: "
             "lengths must be equal or 1"
         )
+    if shape and 0 in target._array.strides:
+        check_overlap(target)
     if lead > 0:
         source = source.reshape(shape[lead:])
         value = value.reshape(shape[lead:]) if isinstance(value, Tensor) else source
@@ -140,6 +146,10 @@ def assign(target: Tensor, value: Any) -> Tensor:
 
 def _split(x: Tensor, key: Any) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
     """A key as a basic part (numbers, slices, None, ...) and an index by arrays for what that part leaves."""
+    if isinstance(key, list) and len(key) < 32 and any(
+        v is None or v is Ellipsis or isinstance(v, (Tensor, list, tuple, slice, np.ndarray)) for v in key
+    ):
+        key = tuple(key)  # by old custom
     items = list(key) if isinstance(key, tuple) else [key]
     basic: list[Any] = []
     arrays: list[Any] = []
@@ -189,7 +199,7 @@ def _as_index(item: Any) -> int:
     try:
         return int(item.__index__())
     except AttributeError:
-        raise TypeError(
+        raise (IndexError if isinstance(item, float) else TypeError)(
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
             f"(got {type(item).__name__})"
         ) from None
@@ -202,10 +212,10 @@ def _axis_as_dimension(error: IndexError) -> IndexError:
 @public("Tensor")
 def __getitem__(self: Tensor, key: Any) -> Tensor:
     """Part of the tensor: a view for numbers, slices, None and ...; a copy for arrays and masks."""
-    if type(key) is int and 0 <= key < len(self):  # the way that loops over data sets go
+    if type(key) is int and self._array.ndim and 0 <= key < len(self._array):  # the way that loops over data sets go
         return basic_index(self, (key,))
     basic, arrays = _split(self, key)
-    if isinstance(key, int) and self.ndim == 0:
+    if type(key) is int and self.ndim == 0:
         raise IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
             "0-dim tensor to a number"
@@ -228,7 +238,7 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
     """Write a number or a tensor into part of this tensor."""
     basic, arrays = _split(self, key)
     if not isinstance(value, Tensor):
-        value = np.asarray(value) if isinstance(value, (list, tuple, np.ndarray)) else value
+        value = _assignable(self, value)
     try:
         with enable_grad() if check_inplace(self) else _nothing:
             part = self if _is_trivial(basic) else basic_index(self, basic)
@@ -238,6 +248,17 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
             _put(part, arrays, value, False)
     except IndexError as error:
         raise _axis_as_dimension(error) from None
+
+
+def _assignable(target: Tensor, value: Any) -> Any:
+    """A number that may be written into `target`. TypeError for what is no number, RuntimeError for a complex one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (bool, int, float, complex)):
+        raise TypeError(f"can't assign a {type(value).__name__} to a tensor of dtype {target.dtype}")
+    if isinstance(value, complex) and not target.is_complex():
+        raise RuntimeError(f"value cannot be converted to type {target.dtype} without overflow")
+    return value
 
 
 class _Nothing:
@@ -250,7 +271,7 @@ _nothing = _Nothing()
 
 def _put(target: Tensor, indices: tuple[Any, ...], value: Any, accumulate: bool) -> Tensor:
     if isinstance(value, Tensor) and value._array.dtype != target._array.dtype:
-        if value.ndim and value._array.dtype.kind != target._array.dtype.kind:
+        if value.ndim:
             raise RuntimeError(
                 f"Index put requires the source and destination dtypes match, got {target.dtype} for the destination and "
                 f"{value.dtype} for the source."
@@ -349,7 +370,13 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return write_out("gather", gather_along(input, normalize_dim(dim, input.ndim), index._array), out)
 
 
-@op(grad_name=lambda *a: "ScatterBackward0" if hasattr(a[1], "_array") else "ScatterBackward1")
+def _scatter_name(input: Any, src: Any, dim: int, index: Any, mode: str) -> str:
+    if mode == "add":
+        return "ScatterAddBackward0"
+    return "ScatterBackward0" if hasattr(src, "_array") else "ScatterBackward1"
+
+
+@op(grad_name=_scatter_name)
 def scatter_into(input: Any, src: Any, /, dim: int, index: Any, mode: str) -> Any:
     """A copy of `input` with `src` written, added or multiplied in at `index` along `dim`."""
     _check_index("scatter", index, input.shape, dim)
@@ -468,10 +495,19 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     if mask._array.dtype != bool:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask: got {mask.dtype}")
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
-    return write_out("masked_select", _index(input.expand(shape), (np.broadcast_to(mask._array, shape),)), out)
+    return write_out("masked_select", mask_select(input.expand(shape), np.broadcast_to(mask._array, shape)), out)
 
 
-@op(grad_name="MaskedFillBackward0")
+@op(grad_name="MaskedSelectBackward0")
+def mask_select(input: Any, /, mask: Any) -> Any:
+    """The elements where a mask of the same shape is True."""
+    return input[mask]
+
+
+mask_select.vjp(input=lambda g, input_shape, mask: unindex(g, input_shape, (mask,)))
+
+
+@op(grad_name=lambda input, mask, value: f"MaskedFillBackward{int(hasattr(value, '_array'))}")
 def fill_where(input: Any, mask: Any, value: Any, /) -> Any:
     """The input with `value` where the mask is True."""
     xp = namespace(input)

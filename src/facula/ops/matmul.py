@@ -20,7 +20,7 @@ def _name(input: Any, other: Any) -> str:
         return "MmBackward0"
     if (n, m) == (1, 2):
         return "SqueezeBackward4"
-    return "BmmBackward0" if n == m == 3 and input.shape[0] == other.shape[0] else "UnsafeViewBackward0"
+    return "CloneBackward0" if n == 2 and m > 2 else "UnsafeViewBackward0"
 
 
 def check_matmul(name: str, a: Any, b: Any) -> None:
@@ -42,6 +42,19 @@ def product(a: Any, b: Any) -> Any:
     if a.dtype.itemsize == 2 and a.dtype.kind in "fV":
         return namespace(a).matmul(a.astype("float32"), b.astype("float32")).astype(a.dtype)
     return namespace(a).matmul(a, b)
+
+
+@op(grad_name="BmmBackward0")
+def bmm(input: Any, other: Any, /) -> Any:
+    """The products of two batches of matrices: (N, i, j) times (N, j, k)."""
+    check_matmul("bmm", input, other)
+    return product(input, other)
+
+
+bmm.vjp(
+    input=lambda g, other: bmm(g, transpose(conj(other), 1, 2)),
+    other=lambda g, input: bmm(transpose(conj(input), 1, 2), g),
+)
 
 
 @op("torch", "Tensor", grad_name=_name)
@@ -83,6 +96,8 @@ matmul.vjp(input=_matmul_input, other=_matmul_other)
 
 
 def _linear_name(input: Any, weight: Any, bias: Any) -> str:
+    if weight.ndim == 1 and input.ndim == 2:
+        return "MvBackward0"
     if input.ndim == 2:
         return "MmBackward0" if bias is None else "AddmmBackward0"
     if input.ndim == 1:
@@ -100,7 +115,11 @@ def linear(input: Any, weight: Any, bias: Any = None, /) -> Any:
         raise RuntimeError(f"[linear] weight must have 1 or 2 dimensions: got {weight.shape}")
     check_matmul("linear", input, weight.T)
     result = product(input, weight.T)
-    return result if bias is None else result + bias
+    if bias is None:
+        return result
+    if bias.shape not in (result.shape[-1:], (), (1,)) and weight.ndim == 2 and bias.ndim < 2:
+        raise RuntimeError(f"[linear] bias must have one number for each output: got {bias.shape} and {weight.shape}")
+    return result + bias
 
 
 def _rows(x: Any) -> Any:

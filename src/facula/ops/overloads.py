@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,26 +11,29 @@ import numpy as np
 
 from .. import _device, _dtype
 from .._tensor import Tensor, normalize_dim, wrap
-from ..autograd.op import apply_inplace, public, write_out
+from ..autograd.op import apply_inplace, check_inplace, public, write_out
 from . import compare, matmul, pointwise, reduce, shape
 from .index import assign
+from .return_types import return_type
 
-max_result = namedtuple("max", ["values", "indices"])
-min_result = namedtuple("min", ["values", "indices"])
-sort_result = namedtuple("sort", ["values", "indices"])
-topk_result = namedtuple("topk", ["values", "indices"])
+max_result = return_type("max", "values", "indices")
+min_result = return_type("min", "values", "indices")
+sort_result = return_type("sort", "values", "indices")
+topk_result = return_type("topk", "values", "indices")
 
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
     """PyTorch's `dim` argument as a tuple counted from the front, None meaning all."""
-    if dim is None or (isinstance(dim, Sequence) and not dim):
+    if dim is None:
         return None
+    if isinstance(dim, Sequence) and not dim:
+        return tuple(range(ndim))
     if isinstance(dim, int):
-        return (normalize_dim(dim, ndim),) if ndim else None
+        return (normalize_dim(dim, ndim),) if ndim else ()
     found = tuple(normalize_dim(int(d), ndim) for d in dim)
     if len(set(found)) != len(found):
         raise RuntimeError(f"dim {found} appears multiple times in the list of dims")
-    return found if ndim else None
+    return found if ndim else ()
 
 
 def sizes_of(name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -61,34 +63,40 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
     tensor([21, 42])
     """
     if alpha != 1:
-        other = other * alpha
+        other = _scaled(other, alpha)
     return pointwise.add(input, other, out=out) if out is not None else pointwise.add(input, other)
+
+
+def _scaled(other: Any, alpha: Any) -> Any:
+    if isinstance(alpha, float) and isinstance(other, Tensor) and other.dtype.category < 2:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return other * alpha
 
 
 @public("Tensor")
 def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """Add `alpha * other` to this tensor in place."""
-    return apply_inplace(pointwise.add.op, (self, other if alpha == 1 else other * alpha))
+    return apply_inplace(pointwise.add.op, (self, other if alpha == 1 else _scaled(other, alpha)))
 
 
 @public("torch", "Tensor")
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """`input - alpha * other`, element by element, with broadcasting and type promotion."""
     if alpha != 1:
-        other = other * alpha
+        other = _scaled(other, alpha)
     return pointwise.sub(input, other, out=out)
 
 
 @public("Tensor")
 def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """Subtract `alpha * other` from this tensor in place."""
-    return apply_inplace(pointwise.sub.op, (self, other if alpha == 1 else other * alpha))
+    return apply_inplace(pointwise.sub.op, (self, other if alpha == 1 else _scaled(other, alpha)))
 
 
 @public("torch", "Tensor")
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`other - alpha * input`, element by element."""
-    return pointwise.sub(other, input if alpha == 1 else input * alpha)
+    return pointwise.rsub(input if alpha == 1 else input * alpha, other)
 
 
 @public("torch", "Tensor")
@@ -104,13 +112,12 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
     target = _dtype.result_dtype([_raw(input), _raw(other)])
-    quotient = pointwise.div(input, other)
     if target.category < 2:
         if rounding_mode == "floor":
             return pointwise.floor_divide(input, other, out=out)
         whole = pointwise.sub(input, pointwise.fmod(input, other))
         return write_out("div", pointwise.floor_divide(whole, other), out)
-    return write_out("div", pointwise.floor(quotient) if rounding_mode == "floor" else pointwise.trunc(quotient), out)
+    return write_out("div", pointwise.div_whole(input, other, rounding_mode == "floor"), out)
 
 
 @public("Tensor")
@@ -118,6 +125,8 @@ def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     """Divide this tensor in place; see `div`."""
     if rounding_mode is None:
         return apply_inplace(pointwise.div.op, (self, other))
+    if rounding_mode in ("floor", "trunc") and self.is_floating_point():
+        return apply_inplace(pointwise.div_whole.op, (self, other, rounding_mode == "floor"))
     return self.copy_(div(self, other, rounding_mode=rounding_mode))
 
 
@@ -136,25 +145,25 @@ def pow_(self: Tensor, exponent: Any) -> Tensor:
 @public("torch", "Tensor")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Any = None) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
-    return write_out("addcmul", input + value * tensor1 * tensor2, out)
+    return pointwise.addcmul(input, tensor1, tensor2, value, out=out)
 
 
 @public("torch", "Tensor")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Any = None) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
-    return write_out("addcdiv", input + value * (tensor1 / tensor2), out)
+    return pointwise.addcdiv(input, tensor1, tensor2, value, out=out)
 
 
 @public("Tensor")
 def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """Add `value * tensor1 * tensor2` in place."""
-    return self.add_(tensor1 * tensor2, alpha=value)
+    return apply_inplace(pointwise.addcmul.op, (self, tensor1, tensor2, value))
 
 
 @public("Tensor")
 def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """Add `value * tensor1 / tensor2` in place."""
-    return self.add_(tensor1 / tensor2, alpha=value)
+    return apply_inplace(pointwise.addcdiv.op, (self, tensor1, tensor2, value))
 
 
 @public("torch", "Tensor")
@@ -198,8 +207,7 @@ def _limits(input: Tensor, min: Any, max: Any) -> Tensor:
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        result = input if min is None else pointwise.maximum(input, min)
-        return result if max is None else pointwise.minimum(result, max)
+        return pointwise.clamp_between(input, min, max)
     target = _dtype.result_dtype([input._array, *(v for v in (min, max) if v is not None)])
     return pointwise.clamp(input.to(target), min, max)
 
@@ -229,6 +237,18 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:
     return _limits(input, min, None)
 
 
+@public("Tensor")
+def clamp_min_(self: Tensor, min: Any) -> Tensor:
+    """Raise elements to at least `min` in place."""
+    return self.clamp_(min, None)
+
+
+@public("Tensor")
+def clamp_max_(self: Tensor, max: Any) -> Tensor:
+    """Lower elements to at most `max` in place."""
+    return self.clamp_(None, max)
+
+
 @public("torch", "Tensor")
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Every element at most `max`."""
@@ -250,25 +270,45 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     return bool(compare.isclose(input, other, rtol, atol, equal_nan).all())
 
 
+def numpy_names(name: str, dim: Any, keepdim: bool, given: dict[str, Any]) -> tuple[Any, bool]:
+    """`dim` and `keepdim` where NumPy's names `axis` and `keepdims` were used. TypeError for any other name."""
+    for key, value in given.items():
+        if key == "axis":
+            dim = value
+        elif key == "keepdims":
+            keepdim = value
+        else:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+    return dim, keepdim
+
+
 # ---- reductions --------------------------------------------------------------------------------------------
 
 
 @public("torch", "Tensor")
-def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+def sum(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None, **numpy: Any
+) -> Tensor:
     """Sum of all elements, or over one or several dimensions. Integers and bool are summed in int64.
 
     >>> import facula
     >>> facula.sum(facula.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
+    if numpy:
+        dim, keepdim = numpy_names("sum", dim, keepdim, numpy)
     if dim is None and dtype is None and out is None:
         return reduce.sum(input, None, keepdim, None)
     return write_out("sum", reduce.sum(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out)
 
 
 @public("torch", "Tensor")
-def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+def mean(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None, **numpy: Any
+) -> Tensor:
     """Mean of all elements, or over one or several dimensions. RuntimeError for integers without `dtype`."""
+    if numpy:
+        dim, keepdim = numpy_names("mean", dim, keepdim, numpy)
     return write_out("mean", reduce.mean(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out)
 
 
@@ -282,25 +322,35 @@ def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
 
 @public("torch", "Tensor")
 def var(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None
-) -> Tensor:
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None,
+    **numpy: Any,
+) -> Tensor:  # fmt: skip
     """Variance with `correction` (default 1: Bessel's) taken from the number of elements in the divisor."""
+    if numpy:
+        dim, keepdim = numpy_names("var", dim, keepdim, numpy)
     dim, correction = _correction(dim, unbiased, correction)
     return write_out("var", reduce.var(input, dims_of(dim, input.ndim), correction, keepdim), out)
 
 
 @public("torch", "Tensor")
 def std(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None
-) -> Tensor:
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None,
+    **numpy: Any,
+) -> Tensor:  # fmt: skip
     """Standard deviation: the square root of `var`."""
+    if numpy:
+        dim, keepdim = numpy_names("std", dim, keepdim, numpy)
     dim, correction = _correction(dim, unbiased, correction)
-    return write_out("std", pointwise.sqrt(reduce.var(input, dims_of(dim, input.ndim), correction, keepdim)), out)
+    return write_out("std", reduce.std(input, dims_of(dim, input.ndim), correction, keepdim), out)
 
 
 @public("torch", "Tensor")
-def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+def prod(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None, **numpy: Any
+) -> Tensor:
     """Product of all elements, or along one dimension."""
+    if numpy:
+        dim, keepdim = numpy_names("prod", dim, keepdim, numpy)
     return write_out("prod", reduce.prod(input, dims_of(dim, input.ndim), keepdim, numpy_dtype(dtype)), out)
 
 
@@ -311,7 +361,7 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Any
     if dim is None:
         if input.numel() == 0:
             raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        return write_out(name, (reduce.amax if big else reduce.amin)(input, None, False), out)
+        return write_out(name, (reduce.max_all if big else reduce.min_all)(input), out)
     if input.ndim and input.shape[dim] == 0:
         raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
     pair = (reduce.max_dim if big else reduce.min_dim)(input, normalize_dim(dim, input.ndim), keepdim)
@@ -322,62 +372,90 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Any
 
 
 @public("torch", "Tensor")
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
+def max(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None, **numpy: Any
+) -> Any:
     """Largest element; along `dim` a pair (values, indices); with another tensor, the larger of each pair.
 
     >>> import facula
     >>> facula.max(facula.tensor([[1, 5], [7, 2]]), dim=1).indices
     tensor([1, 0])
     """
+    if numpy:
+        dim, keepdim = numpy_names("max", dim, keepdim, numpy)
     return _extreme("max", input, dim if other is None else other, keepdim, out)
 
 
 @public("torch", "Tensor")
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
+def min(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None, **numpy: Any
+) -> Any:
     """Smallest element; along `dim` a pair (values, indices); with another tensor, the smaller of each pair."""
+    if numpy:
+        dim, keepdim = numpy_names("min", dim, keepdim, numpy)
     return _extreme("min", input, dim if other is None else other, keepdim, out)
+
+
+def _check_extreme(name: str, input: Tensor, dim: Any) -> None:
+    if input.numel() == 0 and (dim is None or dim == ()):
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+            "'dim' argument."
+        )
 
 
 @public("torch", "Tensor")
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Tensor:
     """Largest element over dimensions; the gradient is shared out between equal ones."""
+    _check_extreme("amax", input, dim)
     return write_out("amax", reduce.amax(input, dims_of(dim, input.ndim), keepdim), out)
 
 
 @public("torch", "Tensor")
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Tensor:
     """Smallest element over dimensions; the gradient is shared out between equal ones."""
+    _check_extreme("amin", input, dim)
     return write_out("amin", reduce.amin(input, dims_of(dim, input.ndim), keepdim), out)
 
 
 def _arg(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Tensor:
     if input.numel() == 0 and (dim is None or input.shape[dim] == 0):
         raise IndexError(f"{name}(): Expected reduction dim {'to be specified for input.numel() == 0' if dim is None else f'{dim} to have non-zero size'}.")
+    if input._array.dtype == bool:
+        raise RuntimeError(f"{name}(): does not support bool input")
     dim = None if dim is None or input.ndim == 0 else normalize_dim(dim, input.ndim)
     return write_out(name, (reduce.argmax if name == "argmax" else reduce.argmin)(input, dim, keepdim), out)
 
 
 @public("torch", "Tensor")
-def argmax(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
+def argmax(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None, **numpy: Any) -> Tensor:
     """Index of the largest element along `dim`, or in the flattened tensor."""
+    if numpy:
+        dim, keepdim = numpy_names("argmax", dim, keepdim, numpy)
     return _arg("argmax", input, dim, keepdim, out)
 
 
 @public("torch", "Tensor")
-def argmin(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
+def argmin(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None, **numpy: Any) -> Tensor:
     """Index of the smallest element along `dim`, or in the flattened tensor."""
+    if numpy:
+        dim, keepdim = numpy_names("argmin", dim, keepdim, numpy)
     return _arg("argmin", input, dim, keepdim, out)
 
 
 @public("torch", "Tensor")
-def all(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
+def all(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None, **numpy: Any) -> Tensor:
     """Whether all elements are non-zero, or all along dimensions."""
+    if numpy:
+        dim, keepdim = numpy_names("all", dim, keepdim, numpy)
     return write_out("all", reduce.all(input, dims_of(dim, input.ndim), keepdim), out)
 
 
 @public("torch", "Tensor")
-def any(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
+def any(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None, **numpy: Any) -> Tensor:
     """Whether any element is non-zero, or any along dimensions."""
+    if numpy:
+        dim, keepdim = numpy_names("any", dim, keepdim, numpy)
     return write_out("any", reduce.any(input, dims_of(dim, input.ndim), keepdim), out)
 
 
@@ -424,7 +502,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     """Elements in order along a dimension, and the index each came from. Always stable."""
     dim = normalize_dim(dim, input.ndim)
     index = argsort(input, dim, descending, stable)
-    pair = (input.gather(dim, index) if input.ndim else input.clone(), index)
+    pair = (reduce.picked(input, dim, index._array, "SortBackward1" if stable else "SortBackward0"), index)
     return sort_result(*(pair if out is None else write_out("sort", pair, tuple(out))))
 
 
@@ -448,10 +526,9 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     n = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= n:
         raise RuntimeError(f"[topk] selected index k out of range: got k={k} for a dimension of size {n}")
-    if input.ndim == 0:
-        return topk_result(input.clone(), wrap(np.zeros((), np.int64)))
-    index = argsort(input, dim, largest).narrow(dim, 0, k).contiguous()
-    pair = (input.gather(dim, index), index)
+    index = argsort(input, dim, largest)
+    index = index.narrow(dim, 0, k).contiguous() if input.ndim else index
+    pair = (reduce.picked(input, dim, index._array, "TopkBackward0"), index)
     return topk_result(*(pair if out is None else write_out("topk", pair, tuple(out))))
 
 
@@ -470,6 +547,8 @@ def unique(
 @public("torch", "Tensor")
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each non-negative integer occurs in a vector, or the sum of its weights."""
+    if input._array.dtype.kind not in "iu":
+        raise NotImplementedError(f'"bincount_cpu" not implemented for {input.dtype}')
     if input.ndim != 1 or (input.numel() and int(input._array.min()) < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     counts = np.bincount(input._array, None if weights is None else weights._array, minlength)
@@ -539,7 +618,11 @@ def reshape_method(self: Tensor, *shape: Any) -> Tensor:
 
 
 def _reshape(input: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    return shape.reshape(input, _whole(input, sizes))
+    sizes = _whole(input, sizes)
+    a = input._array
+    if a.flags.c_contiguous or np.may_share_memory(a.reshape(sizes), a):
+        return shape.reshape(input, sizes)
+    return shape.reshape_copy(input, sizes)
 
 
 @public("Tensor")
@@ -558,7 +641,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if start == end and n:
         return input
     sizes = input._array.shape
-    return shape.reshape(input, (*sizes[:start], math.prod(sizes[start : end + 1]), *sizes[end + 1 :]))
+    return _reshape(input, (*sizes[:start], math.prod(sizes[start : end + 1]), *sizes[end + 1 :]))
 
 
 @public("torch", "Tensor")
@@ -579,9 +662,9 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 @public("torch", "Tensor")
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without dimensions of length one: all of them, or those of `dim`."""
-    if input._array.ndim == 0:
-        return shape.squeeze(input, None)
-    return shape.squeeze(input, None if dim is None else dims_of(dim, input.ndim) or ())
+    if isinstance(dim, int):
+        return shape.squeeze(input, normalize_dim(dim, input._array.ndim))
+    return shape.squeeze(input, None if dim is None else dims_of(dim, input.ndim))
 
 
 @public("torch", "Tensor")
@@ -752,13 +835,17 @@ def _joinable(name: str, tensors: Any) -> list[Tensor]:
 
 
 @public("torch")
-def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+def cat(tensors: Any, dim: int = 0, *, out: Any = None, **numpy: Any) -> Tensor:
     """Tensors joined along a dimension; the other dimensions must agree. Dtypes are promoted.
 
     >>> import facula
     >>> facula.cat([facula.zeros(1, 2), facula.ones(1, 2)]).shape
     facula.Size([2, 2])
     """
+    if numpy:
+        dim, _ = numpy_names("cat", dim, False, numpy)
+    if not len(tensors):
+        raise ValueError("[cat] expected a non-empty list of Tensors: got 0 tensors")
     found = _joinable("cat", tensors)
     shapes = [x._array.shape for x in found]
     if () in shapes:
@@ -784,8 +871,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
 
 
 @public("torch")
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+def stack(tensors: Any, dim: int = 0, *, out: Any = None, **numpy: Any) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
+    if numpy:
+        dim, _ = numpy_names("stack", dim, False, numpy)
     found = _joinable("stack", tensors)
     first = found[0]._array.shape
     for i, x in enumerate(found):
@@ -825,7 +914,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Entries shifted along dimensions (or in the flattened tensor); what falls out comes in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     if dims is None or dims == ():
-        return shape.roll(input.flatten(), shifts, (0,)).reshape(input.shape)
+        return shape.roll(input, shifts, None)
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
     return shape.roll(input, shifts, tuple(normalize_dim(d, input.ndim) for d in dims))
 
@@ -862,12 +951,16 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
 @public("torch", "Tensor")
 def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The part of the matrices on and below a diagonal; zeros elsewhere."""
+    if input.ndim < 2:
+        raise RuntimeError("tril: input tensor must have at least 2 dimensions")
     return write_out("tril", shape.tril(input, diagonal), out)
 
 
 @public("torch", "Tensor")
 def triu(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The part of the matrices on and above a diagonal; zeros elsewhere."""
+    if input.ndim < 2:
+        raise RuntimeError("triu: input tensor must have at least 2 dimensions")
     return write_out("triu", shape.triu(input, diagonal), out)
 
 
@@ -919,7 +1012,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     _two("bmm", input, mat2, (3, 3))
     if input.shape[0] != mat2.shape[0]:
         raise RuntimeError(f"[bmm] batches must be equal: got {tuple(input.shape)} and {tuple(mat2.shape)}")
-    return matmul.matmul(input, mat2, out=out)
+    return matmul.bmm(input, mat2, out=out)
 
 
 @public("torch", "Tensor")
@@ -985,7 +1078,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if memory_format is not None and str(memory_format).rpartition(".")[2] not in ("preserve_format", "contiguous_format"):
         raise NotImplementedError(f"[to] memory_format={memory_format} is not supported")
     if target is None or target.numpy == self._array.dtype:
-        return pointwise.clone(self) if copy else self
+        return pointwise.cast(self, self._array.dtype) if copy else self
     return pointwise.cast(self, target.numpy)
 
 
@@ -1027,12 +1120,16 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to a number or to a 0-d tensor."""
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    if check_inplace(self) and self._requires_grad:
+        return apply_inplace(pointwise.fill.op, (self, value))
     return assign(self, value)
 
 
 @public("Tensor")
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
+    if check_inplace(self) and self._requires_grad:
+        return apply_inplace(pointwise.fill.op, (self, 0), None, "ZeroBackward0")
     return assign(self, 0)
 
 
@@ -1061,7 +1158,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     return self
 
 
-def _inplace_view(name: str) -> None:
+def _inplace_view(name: str, node: str | None) -> None:
     """`name_`: this tensor becomes its own view, as `squeeze_` and `t_` do."""
 
     def change(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -1073,6 +1170,8 @@ def _inplace_view(name: str) -> None:
         self._vc[0] += 1
         if recording and made._requires_grad:
             self._requires_grad, self._grad_fn, self._nr = True, made._grad_fn, made._nr
+            if node is not None and self._grad_fn is not None:
+                self._grad_fn.__class__ = self._grad_fn.op.named(node)
         return self
 
     change.__name__ = change.__qualname__ = name + "_"
@@ -1080,8 +1179,11 @@ def _inplace_view(name: str) -> None:
     public("Tensor")(change)
 
 
-for _name in ("t", "transpose", "squeeze", "unsqueeze"):
-    _inplace_view(_name)
+for _name, _node in {
+    "t": "TBackward1", "transpose": "TransposeBackward1", "squeeze": None, "unsqueeze": "UnsqueezeBackward1",
+    "swapaxes": "TransposeBackward1", "swapdims": "TransposeBackward1",
+}.items():  # fmt: skip
+    _inplace_view(_name, _node)
 
 
 @public("torch")

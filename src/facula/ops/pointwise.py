@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.op import op
+from ..autograd.op import op, public
 from ..kernels.namespace import namespace
 
 # ---- arithmetic --------------------------------------------------------------------------------------------
@@ -23,15 +23,34 @@ add.vjp(input=lambda g: g, other=lambda g: g)
 @op(promote="common")
 def sub(input: Any, other: Any, /) -> Any:
     """Difference of two arrays, element by element."""
-    if getattr(input, "dtype", None) == bool or getattr(other, "dtype", None) == bool:
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
-            "use the `~` or `logical_not()` operator instead."
-        )
+    if getattr(input, "dtype", None) == bool:
+        _no_bool((input,))
     return input - other
 
 
+def _no_bool(values: Any) -> None:
+    for v in values:
+        if isinstance(v, bool) or getattr(v, "dtype", None) == bool:
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+                "mask, use the `~` or `logical_not()` operator instead."
+            )
+
+
 sub.vjp(input=lambda g: g, other=lambda g: -g)
+sub.op.check = _no_bool
+
+
+@op(promote="common", grad_name=lambda input, other: "RsubBackward0" if _is_tensor(other) else "RsubBackward1")
+def rsub(input: Any, other: Any, /) -> Any:
+    """`other - input`, element by element."""
+    if getattr(input, "dtype", None) == bool:
+        _no_bool((input,))
+    return other - input
+
+
+rsub.vjp(input=lambda g: -g, other=lambda g: g)
+rsub.op.check = _no_bool
 
 
 @op("torch", "Tensor", promote="common", inplace=True)
@@ -45,6 +64,7 @@ def mul(input: Any, other: Any, /) -> Any:
     return input * other
 
 
+mul.op.wide_numbers = True
 mul.vjp(input=lambda g, other: mul(g, conj(other)), other=lambda g, input: mul(g, conj(input)))
 
 
@@ -54,10 +74,29 @@ def div(input: Any, other: Any, /) -> Any:
     return input / other
 
 
+div.op.wide_numbers = True
 div.vjp(input=lambda g, other: g / conj(other), other=lambda g, other, out: -g * conj(out / other))
 
 
-@op(promote="common", grad_name=lambda input, other: "PowBackward1" if _is_tensor(other) else "PowBackward0")
+@op(promote="float", grad_name="DivBackward2")
+def div_whole(input: Any, other: Any, /, floor: bool) -> Any:
+    """Quotient rounded towards minus infinity or towards zero, in floating point."""
+    xp = namespace(input, other)
+    if floor:
+        return xp.where(other == 0, input / other, xp.floor_divide(input, other))
+    return xp.trunc(input / other)
+
+
+div_whole.vjp(input=lambda g: zeros_of(g), other=lambda g: zeros_of(g))
+
+
+def _pow_name(input: Any, other: Any) -> str:
+    if not _is_tensor(other):
+        return "PowBackward0"
+    return "PowBackward1" if _is_tensor(input) else "PowBackward2"
+
+
+@op(promote="common", grad_name=_pow_name)
 def pow(input: Any, other: Any, /) -> Any:
     """`input` to the power of `other`, element by element."""
     kinds = [getattr(a, "dtype", None) for a in (input, other)]
@@ -86,31 +125,39 @@ def _pow_other(g: Any, input: Any, other: Any, out: Any) -> Any:
 pow.vjp(input=_pow_input, other=_pow_other)
 
 
-@op("torch", "Tensor", promote="common", inplace=True)
+def _by_tensor(name: str) -> Any:
+    """The node's name of a function whose second argument may be a number (0) or a tensor (1)."""
+    return lambda input, other: name + ("Backward1" if _is_tensor(other) else "Backward0")
+
+
+@op("torch", "Tensor", promote="common", inplace=True, grad_name=_by_tensor("Remainder"))
 def remainder(input: Any, other: Any, /) -> Any:
     """Remainder of the division, with the sign of the divisor, as Python's `%`."""
     _no_zero_division(input, other)
     return namespace(input, other).remainder(input, other)
 
 
-remainder.vjp(input=lambda g: g, other=lambda g, input, other: -g * floor(input / other))
+remainder.vjp(input=lambda g: g, other=lambda g, input, other: -g * div_whole(input, other, True))
 
 
-@op("torch", "Tensor", promote="common", inplace=True)
+@op("torch", "Tensor", promote="common", inplace=True, grad_name=_by_tensor("Fmod"))
 def fmod(input: Any, other: Any, /) -> Any:
     """Remainder of the division, with the sign of the dividend, as C's `fmod`."""
     _no_zero_division(input, other)
     return namespace(input, other).fmod(input, other)
 
 
-fmod.vjp(input=lambda g: g, other=lambda g, input, other: -g * trunc(input / other))
+fmod.vjp(input=lambda g: g, other=lambda g, input, other: -g * div_whole(input, other, False))
 
 
-@op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
+@op("torch", "Tensor", promote="common", inplace=True, grad_name="NotImplemented")
 def floor_divide(input: Any, other: Any, /) -> Any:
-    """Quotient rounded towards minus infinity."""
+    """Quotient rounded towards minus infinity; it has no derivative (see `div` with `rounding_mode`)."""
     _no_zero_division(input, other)
-    return namespace(input, other).floor_divide(input, other)
+    xp = namespace(input, other)
+    result = xp.floor_divide(input, other)
+    # C rounds the quotient; NumPy's division by zero gives NaN where the quotient is infinite.
+    return result if result.dtype.kind in "iub" else xp.where(other == 0, input / other, result)
 
 
 def _no_zero_division(input: Any, other: Any) -> None:
@@ -124,9 +171,15 @@ def atan2(input: Any, other: Any, /) -> Any:
     return namespace(input, other).arctan2(input, other)
 
 
+def _slope(g: Any, input: Any, other: Any) -> Any:
+    """`g` over the squared distance from the origin; 0 at the origin."""
+    square = input * input + other * other
+    return where(square == 0, 0.0, g / where(square == 0, 1.0, square))
+
+
 atan2.vjp(
-    input=lambda g, input, other: g * (other / (input * input + other * other)),
-    other=lambda g, input, other: g * (-input / (input * input + other * other)),
+    input=lambda g, input, other: _slope(g, input, other) * other,
+    other=lambda g, input, other: _slope(g, input, other) * -input,
 )
 
 
@@ -182,8 +235,8 @@ abs.vjp(input=lambda g, input: g * sgn(input))
 
 @op("torch", "Tensor", inplace=True)
 def sign(input: Any, /) -> Any:
-    """-1, 0 or 1 for every element."""
-    return input if input.dtype == bool else namespace(input).sign(input)
+    """-1, 0 or 1 for every element; 0 for NaN."""
+    return _sign(input)
 
 
 sign.vjp(input=lambda g: zeros_of(g))
@@ -192,7 +245,16 @@ sign.vjp(input=lambda g: zeros_of(g))
 @op("torch", "Tensor", inplace=True)
 def sgn(input: Any, /) -> Any:
     """`sign`, and for complex numbers the number of length one in the same direction."""
-    return input if input.dtype == bool else namespace(input).sign(input)
+    return _sign(input)
+
+
+def _sign(input: Any) -> Any:
+    xp = namespace(input)
+    if input.dtype == bool:
+        return input.copy()
+    if input.dtype.kind in "iuc":
+        return xp.sign(input)
+    return (input > 0).astype(input.dtype) - (input < 0).astype(input.dtype)
 
 
 def _sgn_input(g: Any, input: Any, out: Any) -> Any:
@@ -209,26 +271,26 @@ sgn.vjp(input=_sgn_input)
 @op("torch", "Tensor", inplace=True)
 def floor(input: Any, /) -> Any:
     """The largest integer not above each element."""
-    return input if input.dtype.kind in "iub" else namespace(input).floor(input)
+    return input.copy() if input.dtype.kind in "iub" else namespace(input).floor(input)
 
 
 @op("torch", "Tensor", inplace=True)
 def ceil(input: Any, /) -> Any:
     """The smallest integer not below each element."""
-    return input if input.dtype.kind in "iub" else namespace(input).ceil(input)
+    return input.copy() if input.dtype.kind in "iub" else namespace(input).ceil(input)
 
 
 @op("torch", "Tensor", inplace=True)
 def trunc(input: Any, /) -> Any:
     """Every element without its fraction."""
-    return input if input.dtype.kind in "iub" else namespace(input).trunc(input)
+    return input.copy() if input.dtype.kind in "iub" else namespace(input).trunc(input)
 
 
-@op("torch", "Tensor", inplace=True)
+@op("torch", "Tensor", inplace=True, grad_name=lambda input, decimals: f"RoundBackward{int(decimals != 0)}")
 def round(input: Any, /, decimals: int = 0) -> Any:
     """Every element rounded to `decimals` places, halves to even."""
     if decimals == 0:
-        return input if input.dtype.kind in "iub" else namespace(input).rint(input)
+        return input.copy() if input.dtype.kind in "iub" else namespace(input).rint(input)
     scale = 10.0 ** math.fabs(decimals)
     scaled = input * scale if decimals > 0 else input / scale
     whole = namespace(input).rint(scaled)
@@ -269,7 +331,7 @@ def rsqrt(input: Any, /) -> Any:
 rsqrt.vjp(input=lambda g, out: g * conj(out * out * out * -0.5))
 
 
-@op("torch", "Tensor", inplace=True)
+@op("torch", "Tensor", inplace=True, grad_name="PowBackward0")
 def square(input: Any, /) -> Any:
     """Square of every element."""
     return input * input
@@ -341,7 +403,7 @@ def log10(input: Any, /) -> Any:
 log10.vjp(input=lambda g, input: g / conj(input * math.log(10)))
 
 
-@op("torch", "Tensor", promote="float", inplace=True)
+@op("torch", "Tensor", promote="float", inplace=True, grad_name="Log1PBackward0")
 def log1p(input: Any, /) -> Any:
     """log(1 + x) of every element, exact near 0."""
     return namespace(input).log1p(input)
@@ -350,9 +412,10 @@ def log1p(input: Any, /) -> Any:
 log1p.vjp(input=lambda g, input: g / conj(input + 1))
 
 
-@op("torch", "Tensor", promote="float")
+@op("torch", "Tensor", promote="common")
 def logaddexp(input: Any, other: Any, /) -> Any:
     """log(exp(x) + exp(y)) without overflow."""
+    floating("logaddexp_cpu", input)
     return namespace(input, other).logaddexp(input, other)
 
 
@@ -535,7 +598,56 @@ def nan_to_num(input: Any, /, nan: float = 0.0, posinf: Any = None, neginf: Any 
 nan_to_num.vjp(input=lambda g, input: where(isfinite(input), g, 0.0))
 
 
+@op(promote="common", grad_name="ClampBackward0")
+def clamp_between(input: Any, min: Any, max: Any, /) -> Any:
+    """Every element limited to [min, max], which are arrays or None."""
+    xp = namespace(input)
+    result = input if min is None else xp.maximum(input, min)
+    return result if max is None else xp.minimum(result, max)
+
+
+def _between_input(g: Any, input: Any, min: Any, max: Any) -> Any:
+    if min is not None:
+        g = where(input >= min, g, 0.0)
+    return g if max is None else where(input <= max, g, 0.0)
+
+
+clamp_between.vjp(
+    input=_between_input,
+    min=lambda g, input, min, max: where(input < min if max is None else (input < min) & (min < max), g, 0.0),
+    max=lambda g, input, min, max: where(input > max if min is None else (input > max) | (max < min), g, 0.0),
+)
+
+
 @op(promote="common")
+def addcmul(input: Any, tensor1: Any, tensor2: Any, /, value: Any = 1) -> Any:
+    """`input + value * tensor1 * tensor2`."""
+    return input + tensor1 * tensor2 * value if value != 1 else input + tensor1 * tensor2
+
+
+addcmul.vjp(
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: g * (conj(tensor2) * value),
+    tensor2=lambda g, tensor1, value: g * (conj(tensor1) * value),
+)
+
+
+@op(promote="common")
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, /, value: Any = 1) -> Any:
+    """`input + value * tensor1 / tensor2`."""
+    if input.dtype.kind in "iub":
+        raise RuntimeError("[addcdiv] division of integers is not supported here: got only integer tensors; convert them first")
+    return input + value * (tensor1 / tensor2)
+
+
+addcdiv.vjp(
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: g * (value / conj(tensor2)),
+    tensor2=lambda g, tensor1, tensor2, value: -g * conj(tensor1 / (tensor2 * tensor2)) * value,
+)
+
+
+@op(promote="common", grad_name=lambda input, end, weight: f"LerpBackward{int(_is_tensor(weight))}")
 def lerp(input: Any, end: Any, weight: Any, /) -> Any:
     """`input + weight * (end - input)`, exact at both ends."""
     xp = namespace(input)
@@ -605,7 +717,7 @@ def clone(input: Any, /, memory_format: Any = None) -> Any:
 clone.vjp(input=lambda g: g)
 
 
-@op("torch", view=True)
+@op("torch", view=True, grad_name="SelectBackward0")
 def real(input: Any, /) -> Any:
     """The real part: a view of a complex tensor, the tensor itself otherwise."""
     return input.real
@@ -614,16 +726,18 @@ def real(input: Any, /) -> Any:
 real.vjp(input=lambda g: g)
 
 
-@op(view=True)
+@op("torch", view=True, grad_name="SelectBackward0")
 def imag(input: Any, /) -> Any:
-    """The imaginary part of a complex tensor, as a view."""
+    """The imaginary part of a complex tensor, as a view. RuntimeError for real ones."""
+    if input.dtype.kind != "c":
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return input.imag
 
 
 imag.vjp(input=lambda g: g * 1j)
 
 
-@op(name="conj")
+@op(grad_name="ConjBackward0")
 def conjugate(input: Any, /) -> Any:
     """The complex conjugate of every element."""
     return namespace(input).conj(input)
@@ -632,9 +746,10 @@ def conjugate(input: Any, /) -> Any:
 conjugate.vjp(input=lambda g: conj(g))
 
 
-def conj(x: Any) -> Any:
+@public("torch", "Tensor")
+def conj(input: Any) -> Any:
     """The complex conjugate; what is real comes back as it is, at no cost."""
-    return conjugate(x) if _is_complex(x) else x
+    return conjugate(input) if _is_complex(input) else input
 
 
 @op()
@@ -644,6 +759,23 @@ def zeros_of(input: Any, /) -> Any:
 
 
 zeros_of.vjp(input=lambda g: zeros_of(g))
+
+
+def floating(name: str, *arrays: Any) -> None:
+    """NotImplementedError, as PyTorch's, for arrays whose dtype a function does not take."""
+    for a in arrays:
+        if a.dtype.kind in "iub":
+            raise NotImplementedError(f'"{name}" not implemented for {a.dtype.name}')
+
+
+@op(grad_name=lambda input, value: "FillBackward3" if _is_tensor(value) else "FillBackward2")
+def fill(input: Any, value: Any, /) -> Any:
+    """`value` in the shape and dtype of `input`."""
+    xp = namespace(input)
+    return xp.full_like(input, value)
+
+
+fill.vjp(input=lambda g: zeros_of(g), value=lambda g: g)
 
 
 def _is_tensor(x: Any) -> bool:
@@ -660,5 +792,7 @@ def _is_complex(x: Any) -> bool:
 def sigmoid_of(x: Any) -> Any:
     """1 / (1 + exp(-x)) on a raw array, without overflow."""
     xp = namespace(x)
+    if x.dtype.kind == "c":
+        return 1 / (1 + xp.exp(-x))
     small = xp.exp(-xp.abs(x))
     return xp.where(x >= 0, 1, small) / (1 + small)

@@ -81,10 +81,12 @@ def max_(a: int, b: int) -> int:
     return a if a > b else b
 
 
-@op(grad_name=lambda *a: "VarBackward0")
+@op(grad_name="VarBackward0")
 def var(input: Any, /, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
     """Variance over dimensions: the sum of squared deviations over `n - correction`, or over 0 (NaN, inf) if negative."""
     xp = namespace(input)
+    if input.dtype.kind in "iub":
+        raise RuntimeError("std and var only support floating point and complex dtypes")
     work = input.astype("float32") if input.dtype.itemsize == 2 else input
     n = count(input.shape, dim)
     deviation = work - work.sum(axis=dim, keepdims=True) / xp.asarray(n, work.real.dtype)
@@ -104,7 +106,23 @@ def _var_input(g: Any, input: Any, dim: Dims, correction: float, keepdim: bool) 
 var.vjp(input=_var_input)
 
 
-@op(grad_name="ProdBackward0")
+@op(grad_name="StdBackward0")
+def std(input: Any, /, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+    """Standard deviation over dimensions: the square root of `var`."""
+    half = input.dtype if input.dtype.itemsize == 2 else None
+    found = var.op.forward(input.astype("float32") if half else input, dim, correction, keepdim)
+    return namespace(input).sqrt(found) if half is None else namespace(input).sqrt(found).astype(half)
+
+
+def _std_input(g: Any, input: Any, out: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
+    g = where(out == 0, 0.0, g / where(out == 0, 1.0, out * 2))
+    return _var_input(g, input, dim, correction, keepdim)
+
+
+std.vjp(input=_std_input)
+
+
+@op(grad_name=lambda input, dim, keepdim, dtype: "ProdBackward0" if dim is None else "ProdBackward1")
 def prod(input: Any, /, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Product over dimensions, in `dtype` (integers: int64)."""
     if dtype is None:
@@ -115,7 +133,7 @@ def prod(input: Any, /, dim: Dims = None, keepdim: bool = False, dtype: Any = No
 def _prod_input(g: Any, input: Any, dim: Dims, keepdim: bool) -> Any:
     # The product of all others, without dividing by a zero: products from the left times products from the right.
     shape = tuple(input.shape)
-    if dim is None:
+    if dim is None or not shape:
         flat = reshape(input, (-1,))
         return reshape(g * conj(_others(flat, 0)), shape)
     return spread(g, shape, dim, keepdim) * conj(_others(input, dim[0]))
@@ -151,12 +169,28 @@ def amin(input: Any, /, dim: Dims = None, keepdim: bool = False) -> Any:
 def _extreme_input(g: Any, input: Any, out: Any, dim: Dims, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     best = keep_dims(out, shape, dim, keepdim)
-    chosen = (input == best) * (zeros_of(input) + 1)
+    chosen = ((input == best) | (input != input)) * (zeros_of(input) + 1)  # NaN wins everywhere
     return chosen / sum(chosen, dim, True, None) * keep_dims(g, shape, dim, keepdim)
 
 
 amax.vjp(input=_extreme_input)
 amin.vjp(input=_extreme_input)
+
+
+@op(grad_name="MaxBackward1")
+def max_all(input: Any, /) -> Any:
+    """Largest of all elements; the gradient is shared out evenly between equal ones."""
+    return input.max()
+
+
+@op(grad_name="MinBackward1")
+def min_all(input: Any, /) -> Any:
+    """Smallest of all elements; the gradient is shared out evenly between equal ones."""
+    return input.min()
+
+
+max_all.vjp(input=lambda g, input, out: _extreme_input(g, input, out, None, False))
+min_all.vjp(input=lambda g, input, out: _extreme_input(g, input, out, None, False))
 
 
 @op(grad_name="MaxBackward0")
@@ -169,6 +203,23 @@ def max_dim(input: Any, /, dim: int, keepdim: bool = False) -> Any:
 def min_dim(input: Any, /, dim: int, keepdim: bool = False) -> Any:
     """Smallest element along a dimension, and its index (the first of equal ones)."""
     return _pick(input, namespace(input).argmin(input, axis=dim), dim, keepdim)
+
+
+@op(grad_name=lambda input, dim, index, node: node)
+def picked(input: Any, /, dim: int, index: Any, node: str) -> Any:
+    """The elements at `index` along a dimension, for `sort` and its like: `node` is the name of the node."""
+    if not input.ndim:
+        return input.copy()
+    return namespace(input).take_along_axis(input, index, dim)
+
+
+def _picked_input(g: Any, input_shape: tuple[int, ...], dim: int, index: Any) -> Any:
+    from .index import scatter_zeros
+
+    return scatter_zeros(g, index, dim, input_shape) if input_shape else g
+
+
+picked.vjp(input=_picked_input)
 
 
 def _pick(input: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
@@ -290,6 +341,8 @@ logsumexp.vjp(
 def vector_norm(input: Any, /, ord: float = 2.0, dim: Dims = None, keepdim: bool = False) -> Any:
     """(sum |x|^ord)^(1/ord) over dimensions; ord inf, -inf and 0 as in `numpy.linalg.norm`."""
     xp = namespace(input)
+    if input.dtype.kind in "iub":
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.name}")
     size = xp.abs(input)
     if ord == 2:
         return xp.sqrt((size * size).sum(axis=dim, keepdims=keepdim))

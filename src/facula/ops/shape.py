@@ -19,6 +19,15 @@ def reshape(input: Any, /, shape: Shape) -> Any:
 reshape.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 
 
+@op(grad_name="UnsafeViewBackward0")
+def reshape_copy(input: Any, /, shape: Shape) -> Any:
+    """`reshape` where it is known that the strides do not allow a view; PyTorch's node has another name then."""
+    return input.reshape(shape)
+
+
+reshape_copy.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+
+
 @op(view=True)
 def expand(input: Any, /, shape: Shape) -> Any:
     """Dimensions of length one repeated without copying; new ones in front."""
@@ -66,10 +75,14 @@ def t(input: Any, /) -> Any:
 t.vjp(input=lambda g: t(g))
 
 
-@op(view=True)
-def squeeze(input: Any, /, dim: Shape | None = None) -> Any:
+def _squeeze_name(input: Any, dim: Any) -> str:
+    return f"SqueezeBackward{0 if dim is None else 1 if isinstance(dim, int) else 2}"
+
+
+@op(view=True, grad_name=_squeeze_name)
+def squeeze(input: Any, /, dim: int | Shape | None = None) -> Any:
     """Without the dimensions of length one (only those among `dim`, if given)."""
-    dims = range(input.ndim) if dim is None else dim
+    dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     return input.reshape(tuple(n for i, n in enumerate(input.shape) if not (i in dims and n == 1)))
 
 
@@ -147,6 +160,8 @@ def split_equal(input: Any, /, sizes: Shape, dim: int) -> Any:
 
 
 def _split_input(g: Any, input_shape: Shape, input_dtype: Any, sizes: Shape, dim: int) -> Any:
+    if len(sizes) == 1:
+        return g
     return cat([filled(p, input_shape[:dim] + (n,) + input_shape[dim + 1 :], input_dtype, g) for p, n in zip(g, sizes, strict=True)], dim)
 
 
@@ -170,6 +185,8 @@ def unbind(input: Any, /, dim: int = 0) -> Any:
 
 
 def _unbind_input(g: Any, input_shape: Shape, input_dtype: Any, dim: int) -> Any:
+    if input_shape[dim] == 1:
+        return reshape(g, input_shape)
     return stack([filled(p, input_shape[:dim] + input_shape[dim + 1 :], input_dtype, g) for p in g], dim)
 
 
@@ -179,7 +196,8 @@ unbind.vjp(input=_unbind_input)
 @op(sequence=True, name="concatenate")
 def cat(tensors: Any, /, dim: int = 0) -> Any:
     """Arrays joined along a dimension."""
-    return namespace(tensors[0]).concatenate(tensors, axis=dim)
+    xp = namespace(tensors[0])
+    return xp.ascontiguousarray(xp.concatenate(tensors, axis=dim))
 
 
 def _cat_tensors(g: Any, tensors_shape: Any, dim: int) -> Any:
@@ -217,7 +235,7 @@ def roll(input: Any, /, shifts: Shape, dims: Shape | None = None) -> Any:
     return namespace(input).roll(input, shifts, dims)
 
 
-roll.vjp(input=lambda g, shifts, dims: roll(g, tuple(-s for s in shifts), dims))
+roll.vjp(input=lambda g, shifts, dims: roll(g, tuple([-s for s in shifts]), dims))
 
 
 @op()
@@ -264,7 +282,7 @@ def diagonal(input: Any, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> An
     return result
 
 
-@op()
+@op(grad_name="DiagEmbedBackward0")
 def undiagonal(input: Any, /, shape: Shape, offset: int, dim1: int, dim2: int) -> Any:
     """Zeros of `shape` with the input on a diagonal: the gradient of `diagonal`."""
     xp = namespace(input)

@@ -263,6 +263,27 @@ def test_an_overridden_getitem_is_called(fashion):
         assert all((a + b == 1).all() for a, b in zip(plain, inverted, strict=True))
 
 
+def test_an_object_that_forwards_to_the_dataset_is_not_bypassed(fashion):
+    class Wrapper:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def __getitem__(self, index):
+            return -index
+
+    fashion.transform = ToTensor()
+    for dataset in (
+        Wrapper(fashion),
+        Subset(Wrapper(fashion), range(50)),
+        Wrapper(Subset(fashion, range(50))),
+    ):
+        sampler = [0, 1, 2]
+        assert next(iter(DataLoader(dataset, batch_size=3, sampler=sampler))).tolist() == [0, -1, -2]
+
+
 def test_a_patched_getitem_is_noticed(fashion, monkeypatch):
     fashion.transform = ToTensor()
     for kind in (FashionMNIST, FashionMNIST.__mro__[2]):

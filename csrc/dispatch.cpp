@@ -33,7 +33,7 @@ struct {
   X(_array) X(_vc) X(_requires_grad) X(_grad) X(_grad_fn) X(_nr) X(_base) X(_hooks) X(_post_accumulate_hooks) \
   X(op) X(edges) X(slots) X(plan) X(saved) X(versions) X(seq) X(meta) X(n_outputs) X(hooked) X(hooks)         \
   X(arity) X(n_arrays) X(sequence) X(view) X(differentiable) X(promote) X(kernels) X(forward) X(plans)        \
-  X(live) X(fetch) X(node_type) X(rules) X(dtype) X(shape) X(gradients) X(release)
+  X(keeps_arrays) X(live) X(fetch) X(node_type) X(rules) X(dtype) X(shape) X(gradients) X(release)
 struct {
 #define FACULA_DECLARE(name) PyObject* name;
   FACULA_NAMES(FACULA_DECLARE)
@@ -151,12 +151,14 @@ bool needs_no_promotion(const Op& op, PyObject* const* raw) {
   if (a && b) return PyArray_DESCR(a) == PyArray_DESCR(b) && (op.promote == kCommon || is_float(a));
   PyArrayObject* array = a ? a : b;
   PyObject* number = a ? raw[1] : raw[0];
-  return array && PyArray_DESCR(array)->kind == 'f' && (PyFloat_CheckExact(number) || PyLong_CheckExact(number));
+  if (!array || (PyArray_TYPE(array) != NPY_FLOAT && PyArray_TYPE(array) != NPY_DOUBLE)) return false;
+  return PyFloat_CheckExact(number) || PyLong_CheckExact(number);
 }
 
 // A Plan, read once.
 struct Plan {
   PyObject* node_type;  // null: depends on the arguments
+  bool keeps_arrays;
   std::vector<int> live;
   enum Kind { kArgument, kOut, kShape, kDtype };
   std::vector<std::pair<Kind, int>> fetch;
@@ -169,6 +171,7 @@ const Plan& plan_facts(PyObject* plan) {
   Plan facts;
   object type = get(plan, names.node_type);
   facts.node_type = type.is_none() ? nullptr : type.release().ptr();
+  facts.keeps_arrays = flag(plan, names.keeps_arrays);
   for (nb::handle i : get(plan, names.live)) facts.live.push_back(static_cast<int>(integer(i)));
   for (nb::handle item : get(plan, names.fetch)) {
     const char* kind = PyUnicode_AsUTF8(PyTuple_GetItem(item.ptr(), 0));
@@ -251,6 +254,13 @@ bool record(PyObject* this_op, const Op& op, PyObject* args, const object* raw, 
   return true;
 }
 
+// Also a view whose base has got a history since.
+bool needs_gradient(nb::handle tensor) {
+  if (flag(tensor, names._requires_grad)) return true;
+  object base = get(tensor, names._base);
+  return !base.is_none() && flag(base, names._requires_grad) && !call(py.refresh, tensor).is_none();
+}
+
 object as_list(const object* items, int count) {
   object list = check(PyList_New(count));
   for (int i = 0; i < count; ++i) PyList_SET_ITEM(list.ptr(), i, Py_NewRef(items[i].ptr()));
@@ -275,7 +285,7 @@ object apply(PyObject* const* given, Py_ssize_t count) {
     if (i < op.n_arrays && is_tensor(x)) {
       tensors = true;
       held[i] = get(x, names._array);
-      if (flag(x, names._requires_grad)) mask |= 1 << i;
+      if (needs_gradient(x)) mask |= 1 << i;
     } else {
       held[i] = nb::borrow(x);
     }
@@ -293,15 +303,17 @@ object apply(PyObject* const* given, Py_ssize_t count) {
     }
   }
   if (!tensors) return result.is_valid() ? result : check(PyObject_Vectorcall(op.forward, raw, op.arity, nullptr));
+  if (!result.is_valid() && py.numpy_mode && needs_no_promotion(op, raw)) {
+    Quiet quiet;
+    PyObject* made = PyObject_Vectorcall(op.forward, raw, op.arity, nullptr);
+    if (!made && !PyErr_ExceptionMatches(PyExc_ValueError)) throw nb::python_error();
+    if (!made) PyErr_Clear();  // shapes that do not fit: `define` has a clearer error
+    result = nb::steal(made);
+  }
   if (!result.is_valid()) {
-    if (py.numpy_mode && needs_no_promotion(op, raw)) {
-      Quiet quiet;
-      result = check(PyObject_Vectorcall(op.forward, raw, op.arity, nullptr));
-    } else {
-      object list = as_list(held, op.arity);
-      result = call(py.define, this_op, list);
-      for (int i = 0; i < op.arity; ++i) held[i] = nb::borrow(PyList_GetItem(list.ptr(), i));
-    }
+    object list = as_list(held, op.arity);
+    result = call(py.define, this_op, list);
+    for (int i = 0; i < op.arity; ++i) held[i] = nb::borrow(PyList_GetItem(list.ptr(), i));
   }
 
   object out;
@@ -414,16 +426,15 @@ class Walk {
     nb::handle leaf = stop.target;
     object hooks = get(leaf, names._hooks);
     if (truth(hooks)) g = call(py.leaf_hooks, hooks, g, Py_False);
-    object before = get(leaf, names._grad);
-    if (!before.is_none() || truth(get(leaf, names._post_accumulate_hooks)) || !PyArray_CheckExact(g.ptr())) {
+    if (!flag(leaf, names._requires_grad)) return;  // it may have been switched off since
+    // Take the array over if nobody else can see it and it lies in memory as the leaf does; else accumulate copies.
+    const bool ours = PyArray_CheckExact(g.ptr()) && Py_REFCNT(g.ptr()) == 1 &&
+                      !PyArray_BASE(reinterpret_cast<PyArrayObject*>(g.ptr())) &&
+                      PyArray_ISCARRAY(reinterpret_cast<PyArrayObject*>(g.ptr()));
+    if (ours && get(leaf, names._grad).is_none() && !truth(get(leaf, names._post_accumulate_hooks)))
+      set(leaf, names._grad, wrap(std::move(g)));
+    else
       call(py.accumulate, leaf, g, Py_False);
-      return;
-    }
-    auto* array = reinterpret_cast<PyArrayObject*>(g.ptr());
-    // Take the array over only if nobody else can see it.
-    if (PyArray_BASE(array) || Py_REFCNT(g.ptr()) > 1 || !PyArray_ISWRITEABLE(array))
-      g = check(PyArray_NewCopy(array, NPY_KEEPORDER));
-    set(leaf, names._grad, wrap(std::move(g)));
   }
 
   // Whether a method of Node is the node's own: not overridden, as in custom functions.
@@ -519,10 +530,12 @@ class Walk {
       if (to.leaf) arrived(to);
     }
     if (keep) return;
-    if (!ordinary(node, names.release, py.node_release))
-      check(PyObject_CallMethodNoArgs(node.ptr(), names.release));
-    else if (truth(get(node, names.saved)))
-      set(node, names.saved, Py_None);
+    object plan = get(node, names.plan);
+    if (!plan.is_none() && ordinary(node, names.release, py.node_release)) {
+      if (plan_facts(plan.ptr()).fetch.empty()) return;
+      if (plan_facts(plan.ptr()).keeps_arrays) return set(node, names.saved, Py_None);
+    }
+    check(PyObject_CallMethodNoArgs(node.ptr(), names.release));
   }
 
   const bool keep;

@@ -20,6 +20,13 @@ def _numbers(name: str, value: Any, dims: int) -> tuple[int, ...]:
     return (int(value),) * dims
 
 
+def _check_batched(name: str, input: Tensor, dims: int) -> None:
+    if input.ndim not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input of size: {list(input.shape)}"
+        )
+
+
 def _batched(name: str, input: Tensor, dims: int) -> tuple[Tensor, bool]:
     """The input with a batch dimension, and whether that had to be added."""
     if input.ndim == dims + 1:
@@ -142,12 +149,10 @@ def _max_pool(
     dims: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool
 ) -> Any:
     name = f"max_pool{dims}d"
-    x, single = _batched(name, input, dims)
+    _check_batched(name, input, dims)
     args = _windows(name, input, dims, kernel_size, stride, padding, dilation)
     _check_windows(name, input, dims, args, ceil_mode)
-    values, indices = _pool.max_pool(x, *args, ceil_mode)
-    if single:
-        values, indices = values.squeeze(0), indices.squeeze(0)
+    values, indices = _pool.max_pool(input, *args, ceil_mode)
     return (values, indices) if return_indices else values
 
 
@@ -194,13 +199,12 @@ def _avg_pool(
     dims: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor: int | None
 ) -> Tensor:
     name = f"avg_pool{dims}d"
-    x, single = _batched(name, input, dims)
+    _check_batched(name, input, dims)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
     args = _windows(name, input, dims, kernel_size, stride, padding, 1)
     _check_windows(name, input, dims, args, ceil_mode)
-    result = _pool.avg_pool(x, *args[:3], ceil_mode, count_include_pad, divisor)
-    return result.squeeze(0) if single else result
+    return _pool.avg_pool(input, *args[:3], ceil_mode, count_include_pad, divisor)
 
 
 def avg_pool1d(
@@ -227,11 +231,14 @@ def avg_pool3d(
 
 
 def _adaptive(dims: int, input: Tensor, output_size: Any) -> Tensor:
-    x, single = _batched(f"adaptive_avg_pool{dims}d", input, dims)
+    return _pool.adaptive_avg_pool(input, _adaptive_sizes(f"adaptive_avg_pool{dims}d", dims, input, output_size))
+
+
+def _adaptive_sizes(name: str, dims: int, input: Tensor, output_size: Any) -> tuple[int, ...]:
+    """One size for each spatial dimension; None keeps what the input has."""
+    _check_batched(name, input, dims)
     wanted = (output_size,) * dims if not isinstance(output_size, Sequence) else tuple(output_size)
-    sizes = tuple(n if w is None else int(w) for w, n in zip(wanted, x.shape[2:], strict=True))
-    result = _pool.adaptive_avg_pool(x, sizes)
-    return result.squeeze(0) if single else result
+    return tuple(n if w is None else int(w) for w, n in zip(wanted, input.shape[-dims:], strict=True))
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:

@@ -81,19 +81,19 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
     return hardtanh(input, min_val, max_val, True)
 
 
-def _apply(function: Any, input: Tensor, inplace: bool, *attributes: Any) -> Tensor:
-    """An activation op, in place if asked for."""
+def _apply(function: Any, input: Tensor, inplace: bool, *attributes: Any, node: str | None = None) -> Tensor:
+    """An activation op, in place if asked for; `node` is what the in-place form's node is called."""
     if not inplace:
         result: Tensor = function(input, *attributes)
         return result
     from ..autograd.op import apply_inplace
 
-    return apply_inplace(function.op, (input, *attributes))
+    return apply_inplace(function.op, (input, *attributes), None, node)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, `negative_slope` times x elsewhere."""
-    return _apply(_activation.leaky_relu, input, inplace, negative_slope)
+    return _apply(_activation.leaky_relu, input, inplace, negative_slope, node="LeakyReluBackward1")
 
 
 def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -116,7 +116,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x) - 1) elsewhere."""
-    return _apply(_activation.elu, input, inplace, alpha, 1.0, 1.0)
+    return _apply(_activation.elu, input, inplace, alpha, 1.0, 1.0, node="EluBackward1")
 
 
 def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -133,7 +133,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _apply(_activation.elu, input, inplace, alpha, 1.0, 1.0 / alpha)
+    return _apply(_activation.celu, input, inplace, alpha)
 
 
 def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -187,7 +187,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it exceeds the threshold, `value` elsewhere."""
-    return _apply(_activation.threshold, input, inplace, threshold, value)
+    return _apply(_activation.threshold, input, inplace, threshold, value, node="ThresholdBackward1")
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -345,8 +345,8 @@ def _soft_cross_entropy(
 
 def _check_targets(input: Tensor, target: Tensor) -> None:
     """Whether targets of class indices fit inputs of shape (N, C, ...)."""
-    if target._array.dtype.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {target.dtype}")
+    if target._array.dtype.char not in "lqB":
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}")
     if input.shape[0] != (target.shape[0] if target.ndim else -1):
         batch = target.shape[0] if target.ndim else 0
         raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch}).")
@@ -405,8 +405,11 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """Mean squared error."""
-    losses = _loss.squared_error(*_pair("mse_loss", input, target))
-    return _weighted(losses, weight, _reduction(size_average, reduce, reduction))
+    reduction = _reduction(size_average, reduce, reduction)
+    input, target = _pair("mse_loss", input, target)
+    if weight is None:
+        return _loss.squared_error(input, target, reduction)
+    return _weighted(_loss.squared_error(input, target, "none"), weight, reduction)
 
 
 def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
@@ -427,8 +430,8 @@ def l1_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """Mean absolute error."""
-    losses = _loss.absolute_error(*_pair("l1_loss", input, target))
-    return _weighted(losses, weight, _reduction(size_average, reduce, reduction))
+    input, target = _pair("l1_loss", input, target)
+    return _weighted((input - target).abs(), weight, _reduction(size_average, reduce, reduction))
 
 
 def smooth_l1_loss(
@@ -442,8 +445,10 @@ def smooth_l1_loss(
     """Squared error near 0, absolute error from `beta` on."""
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    losses = _loss.smooth_l1(*_pair("smooth_l1_loss", input, target), beta)
-    return _reduced(losses, _reduction(size_average, reduce, reduction))
+    reduction = _reduction(size_average, reduce, reduction)
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    return _loss.smooth_l1(*_pair("smooth_l1_loss", input, target), beta, reduction)
 
 
 def huber_loss(
@@ -452,7 +457,11 @@ def huber_loss(
     """`delta` times the smooth L1 loss with that threshold."""
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    return _weighted(_loss.huber(*_pair("huber_loss", input, target), delta), weight, _reduction(None, None, reduction))
+    reduction = _reduction(None, None, reduction)
+    input, target = _pair("huber_loss", input, target)
+    if weight is None:
+        return _loss.huber(input, target, delta, reduction)
+    return _weighted(_loss.huber(input, target, delta, "none"), weight, reduction)
 
 
 def binary_cross_entropy(
@@ -470,8 +479,9 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size."
         )
-    losses = _loss.bce(input, target)
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    if weight is None:
+        return _loss.bce(input, target, reduction)
+    return _reduced(_loss.bce(input, target, "none") * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -584,6 +594,9 @@ def layer_norm(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
             f"input of size{list(input.shape)}"
         )
+    for name, v in (("weight", weight), ("bias", bias)):
+        if v is not None and tuple(v.shape) != shape:
+            raise RuntimeError(f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(v.shape)} and normalized_shape = {list(shape)}")
     return _norm.layer_norm(input, weight, bias, len(shape), eps)
 
 
@@ -598,6 +611,10 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Normalisation of each channel: by the batch's statistics in training, which also move the running ones."""
+    named = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
+    for name, v in named:
+        if v is not None and v.numel() != input.shape[1]:
+            raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {v.numel()}")
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
@@ -629,7 +646,12 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if running_mean is not None or running_var is not None:
-        raise NotImplementedError("[instance_norm] running statistics are not supported")
+        seen = input.detach()
+        dims = tuple(range(2, input.ndim))
+        if running_mean is not None:
+            running_mean.copy_(running_mean * (1 - momentum) + seen.mean(dims).mean(0) * momentum)
+        if running_var is not None:
+            running_var.copy_(running_var * (1 - momentum) + seen.var(dims).mean(0) * momentum)
     return _norm.group_norm(input, weight, bias, input.shape[1], eps)
 
 

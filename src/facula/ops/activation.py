@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from ..autograd.op import op
+from ..autograd.op import OpFunction, op
 from ..kernels.namespace import namespace
-from .pointwise import conj, exp, sigmoid_of, tanh, where
+from .pointwise import conj, exp, floating, sigmoid_of, tanh, where
+
+
+def widened(name: str | None = None) -> Callable[[OpFunction], OpFunction]:
+    """Decorator for an op of one array: halves are computed in float32 and rounded once, as PyTorch does.
+
+    With a name: NotImplementedError for integers.
+    """
+
+    def decorate(function: OpFunction) -> OpFunction:
+        forward = function.op.forward
+
+        def call(input: Any, *attributes: Any) -> Any:
+            dtype = input.dtype
+            if name is not None:
+                floating(name, input)
+            if dtype.itemsize == 2 and dtype.kind in "fV":
+                return forward(input.astype("float32"), *attributes).astype(dtype)
+            return forward(input, *attributes)
+
+        function.op.forward = call
+        return function
+
+    return decorate
 
 
 @op("torch", "Tensor", inplace=True)
@@ -33,6 +57,7 @@ def relu_grad(g: Any, out: Any, /) -> Any:
 relu_grad.vjp(g=lambda h, out: relu_grad(h, out), out=lambda h: None)
 
 
+@widened()
 @op("torch", "Tensor", promote="float", inplace=True)
 def sigmoid(input: Any, /) -> Any:
     """1 / (1 + exp(-x)), element by element, without overflow."""
@@ -54,6 +79,7 @@ sigmoid_grad.vjp(
 )
 
 
+@widened("leaky_relu_cpu")
 @op()
 def leaky_relu(input: Any, /, negative_slope: float = 0.01) -> Any:
     """x where positive, `negative_slope` times x elsewhere."""
@@ -75,6 +101,7 @@ prelu.vjp(
 )
 
 
+@widened("elu_cpu")
 @op()
 def elu(input: Any, /, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
     """scale * x where positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere (Clevert et al. 2015)."""
@@ -89,6 +116,18 @@ elu.vjp(
 )
 
 
+@widened("celu_cpu")
+@op()
+def celu(input: Any, /, alpha: float = 1.0) -> Any:
+    """x where positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
+    xp = namespace(input)
+    return xp.where(input > 0, input, xp.expm1(xp.minimum(input, input.dtype.type(0)) / alpha) * alpha)
+
+
+celu.vjp(input=lambda g, input, alpha: g * where(input > 0, 1.0, exp(where(input > 0, 0.0, input) / alpha)))
+
+
+@widened("GeluKernelImpl")
 @op(grad_name="GeluBackward0")
 def gelu_erf(input: Any, /) -> Any:
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016)."""
@@ -101,6 +140,7 @@ gelu_erf.vjp(
 )
 
 
+@widened("GeluKernelImpl")
 @op(grad_name="GeluBackward0")
 def gelu_tanh(input: Any, /) -> Any:
     """The tanh approximation of GELU."""
@@ -196,6 +236,7 @@ def _erfc_tail(xp: Any, a: Any) -> Any:
     return scaled * xp.exp(-a * a)
 
 
+@widened("silu_cpu")
 @op(name="silu")
 def silu(input: Any, /) -> Any:
     """x * sigmoid(x) (Elfwing et al. 2017)."""
@@ -210,6 +251,7 @@ def _silu_input(g: Any, input: Any) -> Any:
 silu.vjp(input=_silu_input)
 
 
+@widened("mish_cpu")
 @op(name="mish")
 def mish(input: Any, /) -> Any:
     """x * tanh(softplus(x)) (Misra 2019)."""
@@ -225,6 +267,7 @@ def _mish_input(g: Any, input: Any) -> Any:
 mish.vjp(input=_mish_input)
 
 
+@widened("softplus_cpu")
 @op()
 def softplus(input: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x exceeds the threshold."""
@@ -236,6 +279,7 @@ def softplus(input: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
 softplus.vjp(input=lambda g, input, beta, threshold: where(input * beta > threshold, g, g * sigmoid(input * beta)))
 
 
+@widened("log_sigmoid_cpu")
 @op()
 def log_sigmoid(input: Any, /) -> Any:
     """log(sigmoid(x)), without overflow."""
@@ -246,15 +290,17 @@ def log_sigmoid(input: Any, /) -> Any:
 log_sigmoid.vjp(input=lambda g, input: g * sigmoid(-input))
 
 
+@widened()
 @op()
 def hardtanh(input: Any, /, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x limited to [min_val, max_val]."""
     return namespace(input).clip(input, min_val, max_val)
 
 
-hardtanh.vjp(input=lambda g, input, min_val, max_val: where((input > min_val) & (input < max_val), g, 0.0))
+hardtanh.vjp(input=lambda g, input, min_val, max_val: where((input <= min_val) | (input >= max_val), 0.0, g))
 
 
+@widened("hardsigmoid_cpu")
 @op()
 def hardsigmoid(input: Any, /) -> Any:
     """(x + 3) / 6 limited to [0, 1] (Howard et al. 2019)."""
@@ -264,6 +310,7 @@ def hardsigmoid(input: Any, /) -> Any:
 hardsigmoid.vjp(input=lambda g, input: where((input > -3) & (input < 3), g / 6, 0.0))
 
 
+@widened("hardswish_cpu")
 @op()
 def hardswish(input: Any, /) -> Any:
     """x * hardsigmoid(x) (Howard et al. 2019)."""
@@ -273,6 +320,7 @@ def hardswish(input: Any, /) -> Any:
 hardswish.vjp(input=lambda g, input: where(input <= -3, 0.0, where(input < 3, g * (input / 3 + 0.5), g)))
 
 
+@widened("softshrink_cpu")
 @op()
 def softshrink(input: Any, /, lambd: float = 0.5) -> Any:
     """x moved towards 0 by `lambd`, 0 in between."""
@@ -283,6 +331,7 @@ def softshrink(input: Any, /, lambd: float = 0.5) -> Any:
 softshrink.vjp(input=lambda g, input, lambd: where((input > lambd) | (input < -lambd), g, 0.0))
 
 
+@widened("hardshrink_cpu")
 @op()
 def hardshrink(input: Any, /, lambd: float = 0.5) -> Any:
     """x where |x| exceeds `lambd`, 0 elsewhere."""

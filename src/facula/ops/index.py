@@ -17,6 +17,8 @@ Shape = tuple[int, ...]
 
 def _basic_name(input: Any, index: tuple[Any, ...]) -> str:
     """The node's name: PyTorch applies one view after the other, and the last one that does something shows."""
+    if index == (slice(None),):
+        return "SliceBackward0"
     name = "AliasBackward0"
     for item in index:
         if isinstance(item, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..autograd.op import op
@@ -69,6 +70,7 @@ def nll_loss_grad(g: Any, /, target: Any, weight: Any, ignore_index: int, reduct
     w = _weights(result, counted, kept, weight)
     if reduction == "mean":
         w = w / w.sum()
+        w[~counted] = 0  # where nothing counts, 0 / 0
     xp.put_along_axis(result, xp.expand_dims(kept, 1), xp.expand_dims(-w * g, 1), 1)
     return result
 
@@ -110,88 +112,89 @@ def _cross_entropy_grad_input(h: Any, g: Any, input: Any, target: Any, ignore_in
 cross_entropy_grad.vjp(g=_cross_entropy_grad_g, input=_cross_entropy_grad_input)
 
 
+def _reduced(losses: Any, reduction: str) -> Any:
+    """All losses, their mean or their sum, on a raw array."""
+    if reduction == "none":
+        return losses
+    if losses.dtype.itemsize == 2:  # halves accumulate in float32
+        wide = losses.astype("float32")
+        return (wide.mean() if reduction == "mean" else wide.sum()).astype(losses.dtype)
+    return losses.mean(dtype=losses.dtype) if reduction == "mean" else losses.sum(dtype=losses.dtype)
+
+
+def _each(g: Any, slope: Any, reduction: str) -> Any:
+    """The gradient of each element: `g` times the slope, over the number of elements for the mean."""
+    return g * slope / max(math.prod(slope.shape), 1) if reduction == "mean" else g * slope
+
+
 @op(grad_name="MseLossBackward0")
-def squared_error(input: Any, target: Any, /) -> Any:
-    """(input - target) squared, element by element."""
+def squared_error(input: Any, target: Any, /, reduction: str) -> Any:
+    """(input - target) squared; all of them, or their mean or sum."""
     difference = input - target
-    return difference * difference
+    return _reduced(difference * difference, reduction)
 
 
 squared_error.vjp(
-    input=lambda g, input, target: g * ((input - target) * 2),
-    target=lambda g, input, target: g * ((target - input) * 2),
-)
-
-
-@op(grad_name="L1LossBackward0")
-def absolute_error(input: Any, target: Any, /) -> Any:
-    """|input - target|, element by element."""
-    return namespace(input).abs(input - target)
-
-
-absolute_error.vjp(
-    input=lambda g, input, target: g * sgn(input - target),
-    target=lambda g, input, target: g * sgn(target - input),
+    input=lambda g, input, target, reduction: _each(g * 2, input - target, reduction),
+    target=lambda g, input, target, reduction: _each(g * 2, target - input, reduction),
 )
 
 
 @op(grad_name="SmoothL1LossBackward0")
-def smooth_l1(input: Any, target: Any, /, beta: float) -> Any:
+def smooth_l1(input: Any, target: Any, /, beta: float, reduction: str) -> Any:
     """Half the squared error over beta where it is below beta, the absolute error less beta / 2 beyond."""
     xp = namespace(input)
     d = xp.abs(input - target)
-    return d if beta == 0 else xp.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+    return _reduced(xp.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta), reduction)
 
 
 def _smooth_slope(input: Any, target: Any, beta: float) -> Any:
     d = input - target
-    return sgn(d) if beta == 0 else where(abs(d) < beta, d / beta, sgn(d))
+    return where(abs(d) < beta, d / beta, sgn(d))
 
 
 smooth_l1.vjp(
-    input=lambda g, input, target, beta: g * _smooth_slope(input, target, beta),
-    target=lambda g, input, target, beta: -g * _smooth_slope(input, target, beta),
+    input=lambda g, input, target, beta, reduction: _each(g, _smooth_slope(input, target, beta), reduction),
+    target=lambda g, input, target, beta, reduction: _each(-g, _smooth_slope(input, target, beta), reduction),
 )
 
 
 @op(grad_name="HuberLossBackward0")
-def huber(input: Any, target: Any, /, delta: float) -> Any:
+def huber(input: Any, target: Any, /, delta: float, reduction: str) -> Any:
     """Half the squared error where it is below delta, delta * (absolute error - delta / 2) beyond (Huber 1964)."""
     xp = namespace(input)
     d = xp.abs(input - target)
-    return xp.where(d < delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+    return _reduced(xp.where(d < delta, d * d * 0.5, (d - 0.5 * delta) * delta), reduction)
 
 
 huber.vjp(
-    input=lambda g, input, target, delta: g * (_smooth_slope(input, target, delta) * delta),
-    target=lambda g, input, target, delta: -g * (_smooth_slope(input, target, delta) * delta),
+    input=lambda g, input, target, delta, reduction: _each(g * delta, _smooth_slope(input, target, delta), reduction),
+    target=lambda g, input, target, delta, reduction: _each(g * -delta, _smooth_slope(input, target, delta), reduction),
 )
 
 
 @op(grad_name="BinaryCrossEntropyBackward0")
-def bce(input: Any, target: Any, /) -> Any:
+def bce(input: Any, target: Any, /, reduction: str) -> Any:
     """-(t log p + (1 - t) log(1 - p)), each logarithm at least -100."""
     xp = namespace(input)
     if input.size and not (float(input.min()) >= 0 and float(input.max()) <= 1):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    return (target - 1) * xp.maximum(xp.log1p(-input), -100) - target * xp.maximum(xp.log(input), -100)
+    losses = (target - 1) * xp.maximum(xp.log1p(-input), -100) - target * xp.maximum(xp.log(input), -100)
+    return _reduced(losses, reduction)
 
 
-def _bce_input(g: Any, input: Any, target: Any) -> Any:
+def _bce_input(g: Any, input: Any, target: Any, reduction: str) -> Any:
     variance = (1 - input) * input
-    return g * (input - target) / where(variance < 1e-12, 1e-12, variance)
+    return _each(g, (input - target) / where(variance < 1e-12, 1e-12, variance), reduction)
 
 
-def _bce_target(g: Any, input: Any) -> Any:
-    low = where(input <= 0, -100.0, log(where(input <= 0, 1.0, input)))
-    high = where(input >= 1, -100.0, log(where(input >= 1, 1.0, 1 - input)))
-    return g * (high - low)
+bce.vjp(
+    input=_bce_input,
+    target=lambda g, input, reduction: _each(g, log(1 - input) - log(input), reduction),
+)
 
 
-bce.vjp(input=_bce_input, target=_bce_target)
-
-
-@op(grad_name="BinaryCrossEntropyWithLogitsBackward0")
+@op(promote="common", grad_name="BinaryCrossEntropyWithLogitsBackward0")
 def bce_with_logits(input: Any, target: Any, /, weight: Any, pos_weight: Any, reduction: str) -> Any:
     """Binary cross-entropy of sigmoid(x), without overflow; `pos_weight` multiplies the positive term."""
     xp = namespace(input)
@@ -202,19 +205,7 @@ def bce_with_logits(input: Any, target: Any, /, weight: Any, pos_weight: Any, re
         losses = (1 - target) * input - ((pos_weight - 1) * target + 1) * log_sigmoid
     if weight is not None:
         losses = losses * weight
-    if reduction == "none":
-        return losses
-    return losses.mean(dtype=input.dtype) if reduction == "mean" else losses.sum(dtype=input.dtype)
-
-
-def _each(g: Any, shape: tuple[int, ...], reduction: str) -> Any:
-    """The gradient of each element's loss."""
-    if reduction == "none":
-        return g
-    n = 1
-    for s in shape:
-        n *= s
-    return expand(reshape(g / n if reduction == "mean" else g, (1,) * len(shape)), shape)
+    return _reduced(losses, reduction)
 
 
 def _bce_logits_input(g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
@@ -226,7 +217,7 @@ def _bce_logits_input(g: Any, input: Any, target: Any, weight: Any, pos_weight: 
         slope = (t + 1 - target) * s - t
     if weight is not None:
         slope = slope * weight
-    return _each(g, tuple(input.shape), reduction) * slope
+    return _each(g, slope, reduction)
 
 
 def _bce_logits_target(g: Any, input: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
@@ -236,7 +227,7 @@ def _bce_logits_target(g: Any, input: Any, weight: Any, pos_weight: Any, reducti
         slope = -input - (pos_weight - 1) * log(sigmoid(input))
     if weight is not None:
         slope = slope * weight
-    return _each(g, tuple(input.shape), reduction) * slope
+    return _each(g, slope, reduction)
 
 
 bce_with_logits.vjp(input=_bce_logits_input, target=_bce_logits_target)

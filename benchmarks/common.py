@@ -25,6 +25,7 @@ LIBRARIES = ("facula", "torch")
 def environment(threads: int | None = None) -> dict[str, str]:
     """The environment of a measured process: the same number of threads for every library inside it."""
     env = dict(os.environ)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # with it each start would compile what has no cached bytecode
     if threads is not None:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             env[name] = str(threads)

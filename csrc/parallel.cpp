@@ -86,8 +86,8 @@ struct Job {
 thread_local bool inside_job = false;
 
 // How long a thread watches for what it waits for before it sleeps: kernels of one training step follow each other
-// within some ten microseconds, and waking a sleeping thread costs about as much.
-constexpr auto watch_time = std::chrono::microseconds(40);
+// within some tens of microseconds, and waking a sleeping thread costs about as much.
+constexpr auto watch_time = std::chrono::microseconds(100);
 
 inline void pause() {
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -8,7 +8,7 @@ import math as _math
 from typing import TYPE_CHECKING
 
 from . import autograd, backends, cuda, nn, optim, random, version
-from ._device import device
+from ._device import device, get_default_device, set_default_device
 from ._dtype import (
     bfloat16,
     bool_,
@@ -56,24 +56,24 @@ from .factory import (
     IntTensor,
     LongTensor,
     ShortTensor,
-    arange,
     as_tensor,
     asarray,
     channels_last,
     contiguous_format,
     empty,
     empty_like,
+    empty_strided,
     eye,
     from_numpy,
     frombuffer,
     full,
     full_like,
     layout,
-    linspace,
     memory_format,
     ones,
     ones_like,
     preserve_format,
+    scalar_tensor,
     strided,
     tensor,
     zeros,
@@ -89,8 +89,10 @@ from .ops.activation import (
 )
 from .ops.compare import (
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     eq,
     ge,
@@ -116,6 +118,17 @@ from .ops.index import (
 )
 from .ops.index import (
     index_put_copy as index_put,
+)
+from .ops.interop import (
+    from_dlpack,
+    is_conj,
+    is_inference,
+    is_nonzero,
+    is_same_size,
+    is_signed,
+    is_storage,
+    resolve_conj,
+    resolve_neg,
 )
 from .ops.matmul import (
     matmul,
@@ -172,6 +185,7 @@ from .ops.overloads import (
     permute,
     pow,
     prod,
+    real,
     repeat_interleave,
     reshape,
     result_type,
@@ -209,6 +223,7 @@ from .ops.pointwise import (
     atanh,
     ceil,
     clone,
+    conj,
     cos,
     cosh,
     exp,
@@ -218,6 +233,7 @@ from .ops.pointwise import (
     floor_divide,
     fmod,
     frac,
+    imag,
     isfinite,
     isinf,
     isnan,
@@ -231,7 +247,6 @@ from .ops.pointwise import (
     mul,
     nan_to_num,
     neg,
-    real,
     reciprocal,
     remainder,
     round,
@@ -273,6 +288,16 @@ from .random import (
     seed,
     set_rng_state,
 )
+from .ranges import (
+    arange,
+    linspace,
+    logspace,
+    tril_indices,
+    triu_indices,
+)
+from .ranges import (
+    range_ as range,
+)
 from .threads import get_num_threads, set_num_threads
 
 # PyTorch's other names.
@@ -295,13 +320,18 @@ swapaxes, clip, fix, moveaxis, ger = transpose, clamp, trunc, movedim, outer
 
 if TYPE_CHECKING:
     from . import compat, serialization, utils, vision
+    from ._typeinfo import finfo, iinfo
+    from ._typename import typename
     from .serialization import load, save
-    from .storage import UntypedStorage
+    from .storage import TypedStorage, UntypedStorage
 else:
     __getattr__ = lazily(
         __name__,
         modules=("compat", "serialization", "utils", "vision"),
-        names={"load": "serialization", "save": "serialization", "UntypedStorage": "storage"},
+        names={
+            "finfo": "_typeinfo", "iinfo": "_typeinfo", "typename": "_typename", "load": "serialization",
+            "save": "serialization", "TypedStorage": "storage", "UntypedStorage": "storage",
+        },
     )
 
 
@@ -319,6 +349,7 @@ __all__ = [
     "ShortTensor",
     "Size",
     "Tensor",
+    "TypedStorage",
     "UntypedStorage",
     "__version__",
     "abs",
@@ -356,8 +387,10 @@ __all__ = [
     "bfloat16",
     "bincount",
     "bitwise_and",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "bmm",
     "bool",
@@ -381,6 +414,7 @@ __all__ = [
     "complex128",
     "concat",
     "concatenate",
+    "conj",
     "contiguous_format",
     "cos",
     "cosh",
@@ -401,6 +435,7 @@ __all__ = [
     "e",
     "empty",
     "empty_like",
+    "empty_strided",
     "enable_grad",
     "eq",
     "equal",
@@ -410,6 +445,7 @@ __all__ = [
     "exp2",
     "expm1",
     "eye",
+    "finfo",
     "fix",
     "flatten",
     "flip",
@@ -423,6 +459,7 @@ __all__ = [
     "floor_divide",
     "fmod",
     "frac",
+    "from_dlpack",
     "from_numpy",
     "frombuffer",
     "full",
@@ -430,6 +467,7 @@ __all__ = [
     "gather",
     "ge",
     "ger",
+    "get_default_device",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
@@ -438,6 +476,8 @@ __all__ = [
     "gt",
     "half",
     "hstack",
+    "iinfo",
+    "imag",
     "index_put",
     "index_select",
     "inf",
@@ -449,9 +489,15 @@ __all__ = [
     "int32",
     "int64",
     "is_complex",
+    "is_conj",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
+    "is_nonzero",
+    "is_same_size",
+    "is_signed",
+    "is_storage",
     "is_tensor",
     "isclose",
     "isfinite",
@@ -474,6 +520,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logspace",
     "logsumexp",
     "long",
     "lt",
@@ -526,23 +573,28 @@ __all__ = [
     "randn_like",
     "random",
     "randperm",
+    "range",
     "real",
     "reciprocal",
     "relu",
     "remainder",
     "repeat_interleave",
     "reshape",
+    "resolve_conj",
+    "resolve_neg",
     "result_type",
     "roll",
     "round",
     "rsqrt",
     "rsub",
     "save",
+    "scalar_tensor",
     "scatter",
     "scatter_add",
     "seed",
     "select",
     "serialization",
+    "set_default_device",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
@@ -575,9 +627,12 @@ __all__ = [
     "topk",
     "transpose",
     "tril",
+    "tril_indices",
     "triu",
+    "triu_indices",
     "true_divide",
     "trunc",
+    "typename",
     "uint8",
     "uint16",
     "uint32",

@@ -22,6 +22,8 @@ class device:  # noqa: N801 - PyTorch's public name
     index: int | None
 
     def __init__(self, type: str | device | int, index: int | None = None) -> None:
+        if not isinstance(type, (device, str, int)) or isinstance(type, bool):
+            raise TypeError(f"device(): argument 'type' must be str, int or device, not {type.__class__.__name__}")
         if isinstance(type, device):
             type, index = type.type, type.index if index is None else index
         if isinstance(type, int):
@@ -53,6 +55,13 @@ class device:  # noqa: N801 - PyTorch's public name
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> device:
+        """With `with device("cpu"):` new tensors are made on that device."""
+        check_device(self, "device")
+        return self
+
+    def __exit__(self, *exc: object) -> None: ...
+
     def __reduce__(self) -> Any:
         return (device, (self.type,) if self.index is None else (self.type, self.index))
 
@@ -71,3 +80,13 @@ def check_device(value: Any, what: str = "device") -> device:
         # AssertionError is what a CPU build of PyTorch raises.
         raise AssertionError(f"[{what}] facula is not compiled with CUDA enabled: got {str(found)!r}; use device='cpu'")
     raise NotImplementedError(f"[{what}] only the device 'cpu' is supported: got {str(found)!r}")
+
+
+def get_default_device() -> device:
+    """The device of new tensors: the CPU."""
+    return cpu
+
+
+def set_default_device(device: Any) -> None:
+    """Choose the device of new tensors; None or "cpu" is all there is, other devices raise as `check_device` does."""
+    check_device(device, "set_default_device")

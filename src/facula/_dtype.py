@@ -42,7 +42,12 @@ class dtype:  # noqa: N801 - PyTorch's public name
 
     def to_complex(self) -> dtype:
         """The complex dtype whose parts have this dtype."""
-        return {float32: complex64, float64: complex128}.get(self, self)
+        if self.is_complex:
+            return self
+        found = {bfloat16: complex64, float32: complex64, float64: complex128}.get(self)
+        if found is None:
+            raise RuntimeError(f"[to_complex] rule bfloat16, float32 or float64: got {self}")
+        return found
 
 
 def _by_name(name: str) -> dtype:
@@ -118,6 +123,9 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     a, b = type1, type2
     if a is b:
         return a
+    wide = (uint16, uint32, uint64)
+    if a.order < 0 or b.order < 0 or ((a in wide or b in wide) and _FLOAT not in (a.category, b.category)):
+        raise RuntimeError(f"[promote_types] promotion for {a.name} and {b.name} is not defined: got {a} and {b}")
     if a.category != b.category:
         low, high = (a, b) if a.category < b.category else (b, a)
         # A real float64 is not lost in complex64.
@@ -125,19 +133,15 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     if a.category == _INT:
         if {a, b} == {uint8, int8}:
             return int16
-        low, high = (a, b) if a.order < b.order else (b, a)
-        if high.order > 4:
-            if low is uint8:
-                return high
-            raise RuntimeError(f"[promote_types] promotion for {a.name} and {b.name} is not defined: got {a} and {b}")
-        return high
+        return a if a.order > b.order else b
     if a.order == b.order:
-        if a.order < 0:
-            raise RuntimeError(f"[promote_types] promotion for float8 types is not supported: got {a} and {b}")
         return float32  # float16 with bfloat16
-    if min(a.order, b.order) < 0:
-        raise RuntimeError(f"[promote_types] promotion for float8 types is not supported: got {a} and {b}")
     return a if a.order > b.order else b
+
+
+def default_complex() -> dtype:
+    """The dtype of new tensors made from Python's complex numbers."""
+    return complex128 if _default is float64 else complex64
 
 
 def of_scalar(value: Any) -> dtype:
@@ -149,7 +153,7 @@ def of_scalar(value: Any) -> dtype:
     if isinstance(value, float):
         return _default
     if isinstance(value, complex):
-        return _default.to_complex()
+        return default_complex()
     raise TypeError(f"expected a Python number: got {type(value).__name__}")
 
 
@@ -185,7 +189,7 @@ def _raise_category(strong: dtype, weak: dtype) -> dtype:
         return strong
     if weak.category == _COMPLEX and strong.category == _FLOAT:
         return complex128 if strong is float64 else complex64
-    return weak
+    return promote_types(strong, weak) if strong is bool_ else weak
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:

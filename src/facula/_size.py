@@ -17,6 +17,16 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
+    def __new__(cls, sizes: Any = ()) -> Size:
+        """A shape of the given integers; TypeError for anything else."""
+        items = tuple(sizes)
+        for i, n in enumerate(items):
+            if type(n) is not int:
+                if not hasattr(n, "__index__"):
+                    raise TypeError(f"{_branding.name()}.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')")
+                items = (*items[:i], int(n.__index__()), *items[i + 1 :])
+        return tuple.__new__(cls, items)
+
     def numel(self) -> int:
         """Number of elements of a tensor of this shape."""
         return math.prod(self)
@@ -28,12 +38,14 @@ class Size(tuple[int, ...]):
 
     def __getitem__(self, index: Any) -> Any:
         item = tuple.__getitem__(self, index)
-        return Size(item) if isinstance(index, slice) else item
+        return tuple.__new__(Size, item) if isinstance(index, slice) else item
 
     def __add__(self, other: Any) -> Size:  # type: ignore[override]
         return Size(tuple.__add__(self, other))
 
-    def __radd__(self, other: Any) -> Size:
+    def __radd__(self, other: Any) -> Any:
+        if not isinstance(other, tuple):
+            return NotImplemented
         return Size(tuple.__add__(tuple(other), self))
 
     def __mul__(self, count: Any) -> Size:

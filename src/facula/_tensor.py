@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .autograd.node import Node
 
 
+_tuple = tuple.__new__  # makes a Size of what is known to be a shape
+
+
 class Tensor:
     """A multi-dimensional array of one dtype that autograd can differentiate through.
 
@@ -80,6 +83,8 @@ class Tensor:
                 source = factory.empty(data)
             elif isinstance(data, Tensor):
                 source = data.detach()
+            elif isinstance(data, (bool, float, complex)):
+                raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
             else:
                 source = factory.tensor(data, dtype=_dtype.get_default_dtype())
         else:
@@ -92,12 +97,12 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """The length of each dimension."""
-        return Size(self._array.shape)
+        return _tuple(Size, self._array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension. IndexError if there is no such dimension."""
         if dim is None:
-            return Size(self._array.shape)
+            return _tuple(Size, self._array.shape)
         return self._array.shape[normalize_dim(dim, self._array.ndim)]
 
     @property
@@ -191,7 +196,12 @@ class Tensor:
         """Always True."""
         return True
 
+    name = None
     is_sparse = False
+    is_sparse_csr = False
+    is_mkldnn = False
+    is_xla = False
+    is_xpu = False
     is_quantized = False
     is_nested = False
     is_mps = False
@@ -418,7 +428,12 @@ class Tensor:
         return self.item()
 
     def __float__(self) -> float:
-        return float(self._number())
+        value = self._number()
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError("value cannot be converted to type double without overflow")
+            value = value.real
+        return float(value)
 
     def __complex__(self) -> complex:
         return complex(self._number())
@@ -438,6 +453,9 @@ class Tensor:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Tensor:
+        return self if self._array.ndim == 0 else self.flip(0)
+
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, (Tensor, bool, int, float, complex)):
             raise RuntimeError(
@@ -453,7 +471,7 @@ class Tensor:
         return format_tensor(self, tensor_contents=tensor_contents)
 
     def __format__(self, spec: str) -> str:
-        if self._array.ndim == 0 and not self._requires_grad or self._array.ndim == 0 and spec:
+        if self._array.ndim == 0 and type(self) is Tensor:
             return format(self.item(), spec)
         return object.__format__(self, spec)
 
@@ -461,9 +479,16 @@ class Tensor:
         return sorted(set(object.__dir__(self)))
 
     def __copy__(self) -> Tensor:
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
+        """A leaf of the same class over the same memory; without the gradient, with the user's attributes."""
+        other: Tensor = object.__new__(type(self))
+        other._array, other._vc = self._array, [0]
+        other._requires_grad = self._requires_grad
+        other.__dict__.update(self._extras())
         return other
+
+    def _extras(self) -> dict[str, Any]:
+        """The attributes that users set."""
+        return {k: v for k, v in self.__dict__.items() if k not in Tensor.__annotations__ and not k.startswith("_")}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if id(self) in memo:
@@ -475,14 +500,13 @@ class Tensor:
             )
         other: Tensor = object.__new__(type(self))
         memo[id(self)] = other
-        other._array = self._array.copy(order="K")
+        other._array = _copied(self._array, memo)
         other._vc = [0]
         other._requires_grad = self._requires_grad
         if self._grad is not None:
             other._grad = copying.deepcopy(self._grad, memo)
-        for name, value in self.__dict__.items():
-            if name not in Tensor.__annotations__ and not name.startswith("_"):
-                setattr(other, name, copying.deepcopy(value, memo))
+        for name, value in self._extras().items():
+            setattr(other, name, copying.deepcopy(value, memo))
         return other
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -530,6 +554,20 @@ def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
     t._vc = [0]
     t._requires_grad = requires_grad
     return t
+
+
+def _copied(array: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy: arrays that share memory share the copy of it, too."""
+    owner = memory_owner(array)
+    if id(owner) not in memo:
+        memo[id(owner)] = owner.copy(order="K")
+        memo.setdefault(id(memo), []).append(owner)  # as `copy` itself does: the id must stay taken
+    copied = memo[id(owner)]
+    if owner is array:
+        return copied
+    offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    memory = copied.ravel(order="K").view(np.uint8)
+    return np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
 
 
 def memory_owner(array: Any) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from . import _device, _dtype
+from . import _branding, _device, _dtype
+from ._data import array_of, fit
 from ._tensor import Tensor, wrap
 from .autograd.op import public
 from .ops.overloads import sizes_of
@@ -22,16 +21,24 @@ class _Constant:
         self._name = name
 
     def __repr__(self) -> str:
-        from . import _branding
-
         return f"{_branding.name()}.{self._name}"
 
+    def __reduce__(self) -> str:
+        return self._name
 
-strided = _Constant("strided")
-contiguous_format = _Constant("contiguous_format")
-preserve_format = _Constant("preserve_format")
-channels_last = _Constant("channels_last")
-layout = memory_format = _Constant
+
+class layout(_Constant):  # noqa: N801 - PyTorch's public name
+    """How the elements lie in memory; always `strided` here."""
+
+
+class memory_format(_Constant):  # noqa: N801 - PyTorch's public name
+    """In which order the dimensions lie in memory."""
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
 
 
 def _dtype_of(dtype: Any, default: _dtype.dtype | None = None) -> Any:
@@ -56,68 +63,24 @@ def _finish(array: Any, device: Any, requires_grad: bool, layout: Any = None, pi
 # ---- from data ---------------------------------------------------------------------------------------------
 
 
-def _infer(data: Any) -> Any:
-    """The array of nested Python data, in the dtype that PyTorch would choose."""
-    array = _nested(data)
-    kind = array.dtype.kind
-    if kind == "f":
-        return array.astype(_dtype.get_default_dtype().numpy)
-    if kind == "c":
-        return array.astype(_dtype.get_default_dtype().to_complex().numpy)
-    if kind in "iu":
-        return array.astype(np.int64, copy=False)
-    return array
+def _copied(array: Any) -> Any:
+    """A copy of the caller's array, strides kept."""
+    _check_array(array)
+    return np.array(array, order="K")
 
 
-def _nested(data: Any) -> Any:
-    try:
-        array = np.array(data)
-    except ValueError as error:
-        raise ValueError(_ragged(data)) from error
-    if array.dtype == object or array.dtype.kind in "USmM":
-        bad = _first_bad(data)
-        if bad is not None:
-            if isinstance(bad, str):
-                raise TypeError(f"new(): invalid data type '{type(bad).__name__}'")
-            raise RuntimeError(f"Could not infer dtype of {type(bad).__name__}")
-        if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in array.reshape(-1)):
-            raise ValueError("Overflow when unpacking long long")
-    elif array.dtype == np.uint64:
-        raise ValueError("Overflow when unpacking long long")
-    if array.size == 0 and array.dtype == np.float64:
-        array = array.astype(_dtype.get_default_dtype().numpy)
-    return array
-
-
-def _ragged(data: Any) -> str:
-    lengths = [len(d) if isinstance(d, Sequence) else 0 for d in data]
-    for i, n in enumerate(lengths):
-        if n != lengths[0]:
-            return f"expected sequence of length {lengths[0]} at dim 1 (got {n})"
-    return f"[tensor] expected nested sequences of equal lengths: got lengths {lengths}"
-
-
-def _first_bad(data: Any) -> Any:
-    if isinstance(data, (list, tuple)):
-        for d in data:
-            bad = _first_bad(d)
-            if bad is not None:
-                return bad
-        return None
-    return None if isinstance(data, (bool, int, float, complex, np.generic)) else data if data is not None else ...
-
-
-def _from_sequence(data: Any) -> Any:
-    """Nested sequences that may hold tensors."""
-    if isinstance(data, Tensor):
-        return data.detach()._array
-    return [_from_sequence(d) for d in data] if isinstance(data, (list, tuple)) else data
-
-
-def _has_arrays(data: Any) -> bool:
-    if isinstance(data, (list, tuple)):
-        return any(_has_arrays(d) for d in data)
-    return isinstance(data, (Tensor, np.ndarray, np.generic))
+def _check_array(array: Any) -> None:
+    if array.dtype.byteorder not in "=|":
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+            "currently not supported."
+        )
+    _dtype.from_numpy(array.dtype)
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
+        )
 
 
 @public("torch")
@@ -134,30 +97,23 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
+    target = None if dtype is None else _dtype.from_numpy(_dtype_of(dtype))
     if isinstance(data, Tensor):
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
             stacklevel=2,
         )
-        array = np.array(data._array, order="C")
+        array = np.array(data._array, order="K")
     elif isinstance(data, (np.ndarray, np.generic)):
-        array = np.array(data, order="C")
-        if array.dtype.byteorder not in "=|":
-            raise ValueError("given numpy array has byte order different from the native byte order.")
-        _dtype.from_numpy(array.dtype)
-    elif isinstance(data, (list, tuple)) and _has_arrays(data):
-        array = np.array(_from_sequence(data))
-        _dtype.from_numpy(array.dtype)
+        array = _copied(data)
     elif hasattr(data, "__array__"):
-        array = np.array(data)
-    elif dtype is not None:
-        array = _nested(list(data) if isinstance(data, range) else data)  # not through the default dtype
+        array = _copied(np.asarray(data))
     else:
-        array = _infer(list(data) if isinstance(data, range) else data)
-    if dtype is not None:
+        array = array_of(data, target)
+    if target is not None and array.dtype != target.numpy:
         with np.errstate(all="ignore"):
-            array = array.astype(_dtype_of(dtype))
+            array = array.astype(target.numpy)
     return _finish(array, device, requires_grad)
 
 
@@ -200,14 +156,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    _dtype.from_numpy(ndarray.dtype)
-    if ndarray.dtype.byteorder not in "=|":
-        raise ValueError("given numpy array has byte order different from the native byte order.")
-    if any(s < 0 for s in ndarray.strides):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
-        )
+    _check_array(ndarray)
     if not ndarray.flags.writeable:
         warnings.warn(
             "The given NumPy array is not writable: writing to the tensor made of it raises an error. Copy the array "
@@ -220,6 +169,9 @@ def from_numpy(ndarray: Any) -> Tensor:
 @public("torch")
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A one-dimensional tensor over the memory of a bytes-like object."""
+    length = memoryview(buffer).nbytes
+    if length == 0 or count == 0:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
     array = np.frombuffer(buffer, _dtype_of(dtype), count, offset)
     return _finish(array, None, requires_grad)
 
@@ -229,16 +181,16 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 
 @public("torch")
 def empty(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """A tensor whose elements are whatever the memory held."""
-    return _made(np.empty, "empty", size, out, dtype, layout, device, requires_grad)
+    return _made(np.empty, "empty", args, size, out, dtype, layout, device, requires_grad)
 
 
 @public("torch")
 def zeros(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor of zeros, of the default dtype unless `dtype` says otherwise.
@@ -247,25 +199,37 @@ def zeros(
     >>> facula.zeros(2, 3).shape
     facula.Size([2, 3])
     """
-    return _made(np.zeros, "zeros", size, out, dtype, layout, device, requires_grad)
+    return _made(np.zeros, "zeros", args, size, out, dtype, layout, device, requires_grad)
 
 
 @public("torch")
 def ones(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor of ones, of the default dtype unless `dtype` says otherwise."""
-    return _made(np.ones, "ones", size, out, dtype, layout, device, requires_grad)
+    return _made(np.ones, "ones", args, size, out, dtype, layout, device, requires_grad)
+
+
+def shape_of(name: str, args: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+    """The shape given as numbers, as one sequence or as `size=`; TypeError if there is none, RuntimeError if negative."""
+    if not args:
+        if size is None:
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+        args = (size,)
+    shape = sizes_of(name, args)
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
 
 
 def _made(
-    make: Any, name: str, size: tuple[Any, ...], out: Any, dtype: Any, layout: Any, device: Any, requires_grad: bool
-) -> Tensor:
-    shape = sizes_of(name, size)
-    if any(n < 0 for n in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
-    made = make(shape, _dtype_of(dtype, out.dtype if out is not None else None))
+    make: Any, name: str, args: tuple[Any, ...], size: Any, out: Any, dtype: Any, layout: Any, device: Any,
+    requires_grad: bool,
+) -> Tensor:  # fmt: skip
+    shape = shape_of(name, args, size)
+    made = make(shape, _out_dtype(dtype, out))
     if out is not None:
         from .autograd.op import write_out
 
@@ -274,17 +238,44 @@ def _made(
     return _finish(made, device, requires_grad, layout)
 
 
+def _out_dtype(dtype: Any, out: Any, default: _dtype.dtype | None = None) -> Any:
+    """The dtype to make; RuntimeError if it is not that of `out`."""
+    if out is not None and dtype is not None and out.dtype is not dtype:
+        raise RuntimeError(f"dtype {dtype} does not match dtype of out parameter ({out.dtype})")
+    return _dtype_of(dtype, out.dtype if out is not None else default)
+
+
+def _number(name: str, argument: str, value: Any) -> Any:
+    """A Python number of what may be a 0-d tensor or a NumPy number."""
+    if isinstance(value, (Tensor, np.generic)):
+        return value.item()
+    if not isinstance(value, (bool, int, float, complex)):
+        raise TypeError(f"{name}(): argument '{argument}' must be Number, not {type(value).__name__}")
+    return value
+
+
+def _filled(made: Any, value: Any) -> Any:
+    """An array with every element set to a number; RuntimeError if its dtype cannot hold it."""
+    kind = made.dtype.kind
+    if isinstance(value, complex) and kind != "c":
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {_dtype.from_numpy(made.dtype).name} without overflow")
+        value = value.real
+    made[...] = fit(value, _dtype.from_numpy(made.dtype)) if kind in "iu" else np.asarray(value).astype(made.dtype)
+    return made
+
+
 @public("torch")
 def full(
     size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor in which every element is `fill_value`; its dtype follows the value's unless given."""
-    if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()
-    target = _dtype_of(dtype, out.dtype if out is not None else _dtype.of_scalar(fill_value))
-    made = np.empty(sizes_of("full", (tuple(size) if not isinstance(size, int) else (size,),)), target)
-    made[...] = np.asarray(fill_value).astype(target)
+    fill_value = _number("full", "fill_value", fill_value)
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+    target = _out_dtype(dtype, out, _dtype.of_scalar(fill_value))
+    made = _filled(np.empty(shape_of("full", (size,)), target), fill_value)
     if out is not None:
         from .autograd.op import write_out
 
@@ -294,63 +285,25 @@ def full(
 
 
 @public("torch")
-def arange(
-    start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """Numbers from `start` (default 0) up to but without `end` in steps of `step`; int64 if all are integers.
-
-    >>> import facula
-    >>> facula.arange(3)
-    tensor([0, 1, 2])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    integral = all(isinstance(v, int) for v in (start, end, step))
-    target = _dtype_of(dtype, _dtype.int64 if integral else None)
-    n = -(-(end - start) // step) if integral else math.ceil((end - start) / step)
-    if integral:
-        made = (start + step * np.arange(n, dtype=np.int64)).astype(target)
-    else:
-        made = (start + np.arange(n, dtype=np.float64) * step).astype(target)
-    if out is not None:
-        from .autograd.op import write_out
-
-        result: Tensor = write_out("arange", wrap(made), out)
-        return result
-    return _finish(made, device, requires_grad, layout)
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A 0-d tensor of a number, of the default dtype unless `dtype` is given."""
+    return full((), s, dtype=dtype or _dtype.get_default_dtype(), layout=layout, device=device, requires_grad=requires_grad)
 
 
 @public("torch")
-def linspace(
-    start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+def empty_strided(
+    size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """`steps` numbers at equal distances from `start` to `end`, both included."""
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
+    """An uninitialised tensor of a shape whose elements lie in memory with the given strides (in elements)."""
+    shape, steps = shape_of("empty_strided", (tuple(size),)), tuple(int(n) for n in stride)
+    if len(shape) != len(steps):
+        raise RuntimeError(f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})")
     target = _dtype_of(dtype)
-    real = np.float64 if target.kind in "iu" else target
-    step = real.type(0) if isinstance(real, np.dtype) else 0.0
-    if steps > 1:
-        step = (np.asarray(end, real) - np.asarray(start, real)) / np.asarray(steps - 1, real)
-    i = np.arange(steps, dtype=real)
-    # From both ends, so that the last number is `end` to the bit.
-    made = np.where(i < steps // 2, np.asarray(start, real) + step * i, np.asarray(end, real) - step * (steps - 1 - i))
-    if steps == 1:
-        made = np.full(1, start, real)
-    made = made.astype(target)
-    if out is not None:
-        from .autograd.op import write_out
-
-        result: Tensor = write_out("linspace", wrap(made), out)
-        return result
+    reach = 0 if 0 in shape else 1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True))
+    made = np.lib.stride_tricks.as_strided(np.empty(reach, target), shape, [n * target.itemsize for n in steps])
     return _finish(made, device, requires_grad, layout)
 
 
@@ -360,7 +313,12 @@ def eye(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A matrix with ones on the diagonal and zeros elsewhere."""
-    made = np.eye(n, m, dtype=_dtype_of(dtype, out.dtype if out is not None else None))
+    for name, value in (("n", n), ("m", m)):
+        if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
+            raise TypeError(f"eye(): argument '{name}' must be int, not {type(value).__name__}")
+        if value is not None and value < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
+    made = np.eye(n, m, dtype=_out_dtype(dtype, out))
     if out is not None:
         from .autograd.op import write_out
 
@@ -372,13 +330,14 @@ def eye(
 # ---- like others -------------------------------------------------------------------------------------------
 
 
-def _like(input: Tensor, dtype: Any) -> Any:
-    return _dtype_of(dtype, input.dtype)
-
-
-def _check_like(memory_format: Any) -> None:
+def _like(name: str, input: Tensor, dtype: Any, memory_format: Any) -> Any:
+    """An array like that of `input`: strides in the same order unless `memory_format` says otherwise."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if memory_format not in (None, preserve_format, contiguous_format):
-        raise NotImplementedError(f"memory_format={memory_format} is not supported")
+        raise NotImplementedError(f"[{name}] memory_format={memory_format} is not supported")
+    order: Any = "C" if memory_format is contiguous_format else "K"
+    return np.empty_like(input._array, dtype=_dtype_of(dtype, input.dtype), order=order)
 
 
 @public("torch")
@@ -387,8 +346,8 @@ def empty_like(
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """An uninitialised tensor of the shape, dtype and strides order of `input`."""
-    _check_like(memory_format)
-    return _finish(np.empty_like(input._array, dtype=_like(input, dtype)), device, requires_grad, layout)
+    made = _like("empty_like", input, dtype, memory_format)
+    return _finish(made, device, requires_grad, layout)
 
 
 @public("torch")
@@ -397,8 +356,9 @@ def zeros_like(
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Zeros of the shape and dtype of `input`."""
-    _check_like(memory_format)
-    return _finish(np.zeros_like(input._array, dtype=_like(input, dtype)), device, requires_grad, layout)
+    made = _like("zeros_like", input, dtype, memory_format)
+    made[...] = 0
+    return _finish(made, device, requires_grad, layout)
 
 
 @public("torch")
@@ -407,8 +367,9 @@ def ones_like(
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Ones of the shape and dtype of `input`."""
-    _check_like(memory_format)
-    return _finish(np.ones_like(input._array, dtype=_like(input, dtype)), device, requires_grad, layout)
+    made = _like("ones_like", input, dtype, memory_format)
+    made[...] = 1
+    return _finish(made, device, requires_grad, layout)
 
 
 @public("torch")
@@ -417,10 +378,7 @@ def full_like(
     requires_grad: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """`fill_value` in the shape and dtype of `input`."""
-    _check_like(memory_format)
-    target = _like(input, dtype)
-    made = np.empty_like(input._array, dtype=target)
-    made[...] = np.asarray(fill_value).astype(target)
+    made = _filled(_like("full_like", input, dtype, memory_format), _number("full_like", "fill_value", fill_value))
     return _finish(made, device, requires_grad, layout)
 
 
@@ -467,8 +425,6 @@ _TYPE_NAMES = {
 
 def type_name(dtype: _dtype.dtype) -> str:
     """PyTorch's old name of a tensor type, such as "torch.FloatTensor"."""
-    from . import _branding
-
     return f"{_branding.name()}.{_TYPE_NAMES.get(dtype.name, dtype.name)}"
 
 

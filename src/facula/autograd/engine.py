@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor, wrap
+from ..kernels.cpu import native
 from .mode import grad_mode
 from .node import AccumulateGrad, Node
 from .op import _QUIET, _extobj_contextvar, refresh
@@ -46,7 +47,7 @@ def backward(
     roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     if grad_variables is not None:
         grad_tensors = grad_variables
-    if grad_tensors is None or isinstance(grad_tensors, Tensor):
+    if not isinstance(grad_tensors, (tuple, list)):
         grad_tensors = (grad_tensors,) * (1 if grad_tensors is not None else len(roots))
     grads = _root_gradients(roots, tuple(grad_tensors), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
@@ -106,7 +107,7 @@ def grad(
     targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if not targets:
         raise RuntimeError("grad requires non-empty inputs.")
-    if grad_outputs is None or isinstance(grad_outputs, Tensor):
+    if not isinstance(grad_outputs, (tuple, list)):
         grad_outputs = (grad_outputs,) * (1 if grad_outputs is not None else len(roots))
     _check_targets(targets)
     grads = _root_gradients(roots, tuple(grad_outputs), create_graph)
@@ -221,6 +222,9 @@ def _run(
 def _walk(
     keys: list[Any], root_grads: list[Any], keep: bool, graph: bool, targets: tuple[Tensor, ...] | None
 ) -> dict[Any, Any]:
+    if native is not None and not graph and targets is None:
+        native.walk(keys, root_grads, keep)
+        return {}
     nodes, waiting = _collect(keys)
     found: dict[Any, Any] = {}
     goal: set[Any] = set()
@@ -476,5 +480,20 @@ def _accumulate(leaf: Tensor, g: Any, graph: bool) -> None:
         for hook in list(hooks.values()):
             hook(leaf)
 
+
+if native is not None:
+    # The walk in native code turns to these for what is out of the ordinary.
+    native.set_up_engine(
+        {
+            "node_gradients": Node.gradients,
+            "node_release": Node.release,
+            "before": _before,
+            "after": _after,
+            "accumulate": _accumulate,
+            "leaf_hooks": _tensor_hooks,
+            "unbroadcast": _unbroadcast,
+            "cast": _cast,
+        }
+    )
 
 __all__ = ["AccumulateGrad", "backward", "grad"]

@@ -185,6 +185,7 @@ class Function:
         meta = [(t._array.shape, t._array.dtype) if isinstance(t, Tensor) else ((), None) for t in finished]
         node.meta = meta if len(meta) > 1 else meta[0]
         node.saved, node.versions = _keep(node, finished)
+        node._to_save = node._dirty = node._constant = ()  # an output among them would keep itself alive
         return tuple(finished) if isinstance(result, tuple) else finished[0]
 
 

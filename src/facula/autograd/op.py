@@ -24,6 +24,7 @@ import numpy as np
 
 from .. import _dtype
 from .._tensor import Tensor
+from ..kernels.cpu import native
 from ..kernels.namespace import namespace
 from .mode import enable_grad, grad_mode
 from .node import Node
@@ -80,8 +81,8 @@ class Plan:
             (i, rule, None if list(wanted) == names else tuple(names.index(w) for w in wanted)) for i, rule, wanted in found
         ]
         self.names = tuple(names)
-        self.out_at = names.index("out") if "out" in names else -1
         self.fetch = tuple(op.source_of(name) for name in names)
+        self.out_at = self.fetch.index(("out", 0)) if ("out", 0) in self.fetch else -1
         self.keeps_arrays = any(kind == "out" or (kind == "arg" and i < op.n_arrays) for kind, i in self.fetch)
 
 
@@ -757,3 +758,23 @@ class CopySlices(Node):
                 part, hole = part[nr], hole[nr]
         hole[...] = True
         return [where(mask, 0.0, g), part]
+
+
+if native is not None:
+    # The same road in native code for the ordinary case; for the rest it turns to the functions here.
+    native.set_up_op(
+        {
+            "Tensor": Tensor,
+            "apply": apply,
+            "define": _define,
+            "record": _record,
+            "mark_views": _mark_views,
+            "refresh": refresh,
+            "observers": observers,
+            "sequence": _sequence,
+            "grad_mode": grad_mode,
+            "numpy_mode": _extobj_contextvar,
+            "quiet": _QUIET,
+        }
+    )
+    apply = native.apply

@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-from ..autograd.op import OpFunction, op
+from ..autograd.op import op
 from ..kernels.namespace import namespace
-from .pointwise import conj, exp, floating, sigmoid_of, tanh, where
-
-
-def widened(name: str | None = None) -> Callable[[OpFunction], OpFunction]:
-    """Decorator for an op of one array: halves are computed in float32 and rounded once, as PyTorch does.
-
-    With a name: NotImplementedError for integers.
-    """
-
-    def decorate(function: OpFunction) -> OpFunction:
-        forward = function.op.forward
-
-        def call(input: Any, *attributes: Any) -> Any:
-            dtype = input.dtype
-            if name is not None:
-                floating(name, input)
-            if dtype.itemsize == 2 and dtype.kind in "fV":
-                return forward(input.astype("float32"), *attributes).astype(dtype)
-            return forward(input, *attributes)
-
-        function.op.forward = call
-        return function
-
-    return decorate
+from .halves import in_float32
+from .pointwise import conj, exp, sigmoid_of, tanh, where
 
 
 @op("torch", "Tensor", inplace=True)
@@ -57,7 +34,6 @@ def relu_grad(g: Any, out: Any, /) -> Any:
 relu_grad.vjp(g=lambda h, out: relu_grad(h, out), out=lambda h: None)
 
 
-@widened()
 @op("torch", "Tensor", promote="float", inplace=True)
 def sigmoid(input: Any, /) -> Any:
     """1 / (1 + exp(-x)), element by element, without overflow."""
@@ -79,7 +55,6 @@ sigmoid_grad.vjp(
 )
 
 
-@widened("leaky_relu_cpu")
 @op()
 def leaky_relu(input: Any, /, negative_slope: float = 0.01) -> Any:
     """x where positive, `negative_slope` times x elsewhere."""
@@ -101,7 +76,6 @@ prelu.vjp(
 )
 
 
-@widened("elu_cpu")
 @op()
 def elu(input: Any, /, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
     """scale * x where positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere (Clevert et al. 2015)."""
@@ -116,7 +90,6 @@ elu.vjp(
 )
 
 
-@widened("celu_cpu")
 @op()
 def celu(input: Any, /, alpha: float = 1.0) -> Any:
     """x where positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
@@ -127,7 +100,6 @@ def celu(input: Any, /, alpha: float = 1.0) -> Any:
 celu.vjp(input=lambda g, input, alpha: g * where(input > 0, 1.0, exp(where(input > 0, 0.0, input) / alpha)))
 
 
-@widened("GeluKernelImpl")
 @op(grad_name="GeluBackward0")
 def gelu_erf(input: Any, /) -> Any:
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016)."""
@@ -140,7 +112,6 @@ gelu_erf.vjp(
 )
 
 
-@widened("GeluKernelImpl")
 @op(grad_name="GeluBackward0")
 def gelu_tanh(input: Any, /) -> Any:
     """The tanh approximation of GELU."""
@@ -236,7 +207,6 @@ def _erfc_tail(xp: Any, a: Any) -> Any:
     return scaled * xp.exp(-a * a)
 
 
-@widened("silu_cpu")
 @op(name="silu")
 def silu(input: Any, /) -> Any:
     """x * sigmoid(x) (Elfwing et al. 2017)."""
@@ -251,7 +221,6 @@ def _silu_input(g: Any, input: Any) -> Any:
 silu.vjp(input=_silu_input)
 
 
-@widened("mish_cpu")
 @op(name="mish")
 def mish(input: Any, /) -> Any:
     """x * tanh(softplus(x)) (Misra 2019)."""
@@ -267,7 +236,6 @@ def _mish_input(g: Any, input: Any) -> Any:
 mish.vjp(input=_mish_input)
 
 
-@widened("softplus_cpu")
 @op()
 def softplus(input: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x exceeds the threshold."""
@@ -279,7 +247,6 @@ def softplus(input: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
 softplus.vjp(input=lambda g, input, beta, threshold: where(input * beta > threshold, g, g * sigmoid(input * beta)))
 
 
-@widened("log_sigmoid_cpu")
 @op()
 def log_sigmoid(input: Any, /) -> Any:
     """log(sigmoid(x)), without overflow."""
@@ -290,7 +257,6 @@ def log_sigmoid(input: Any, /) -> Any:
 log_sigmoid.vjp(input=lambda g, input: g * sigmoid(-input))
 
 
-@widened()
 @op()
 def hardtanh(input: Any, /, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x limited to [min_val, max_val]."""
@@ -300,7 +266,6 @@ def hardtanh(input: Any, /, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 hardtanh.vjp(input=lambda g, input, min_val, max_val: where((input <= min_val) | (input >= max_val), 0.0, g))
 
 
-@widened("hardsigmoid_cpu")
 @op()
 def hardsigmoid(input: Any, /) -> Any:
     """(x + 3) / 6 limited to [0, 1] (Howard et al. 2019)."""
@@ -310,7 +275,6 @@ def hardsigmoid(input: Any, /) -> Any:
 hardsigmoid.vjp(input=lambda g, input: where((input > -3) & (input < 3), g / 6, 0.0))
 
 
-@widened("hardswish_cpu")
 @op()
 def hardswish(input: Any, /) -> Any:
     """x * hardsigmoid(x) (Howard et al. 2019)."""
@@ -320,7 +284,6 @@ def hardswish(input: Any, /) -> Any:
 hardswish.vjp(input=lambda g, input: where(input <= -3, 0.0, where(input < 3, g * (input / 3 + 0.5), g)))
 
 
-@widened("softshrink_cpu")
 @op()
 def softshrink(input: Any, /, lambd: float = 0.5) -> Any:
     """x moved towards 0 by `lambd`, 0 in between."""
@@ -331,7 +294,6 @@ def softshrink(input: Any, /, lambd: float = 0.5) -> Any:
 softshrink.vjp(input=lambda g, input, lambd: where((input > lambd) | (input < -lambd), g, 0.0))
 
 
-@widened("hardshrink_cpu")
 @op()
 def hardshrink(input: Any, /, lambd: float = 0.5) -> Any:
     """x where |x| exceeds `lambd`, 0 elsewhere."""
@@ -350,3 +312,17 @@ def threshold(input: Any, /, threshold: float, value: float) -> Any:
 
 threshold.vjp(input=lambda g, input, threshold: where(input > threshold, g, 0.0))
 
+
+in_float32(sigmoid, hardtanh, erf, erfc)
+in_float32(leaky_relu, refuse="leaky_relu_cpu")
+in_float32(elu, refuse="elu_cpu")
+in_float32(celu, refuse="celu_cpu")
+in_float32(gelu_erf, gelu_tanh, refuse="GeluKernelImpl")
+in_float32(silu, refuse="silu_cpu")
+in_float32(mish, refuse="mish_cpu")
+in_float32(softplus, refuse="softplus_cpu")
+in_float32(log_sigmoid, refuse="log_sigmoid_cpu")
+in_float32(hardsigmoid, refuse="hardsigmoid_cpu")
+in_float32(hardswish, refuse="hardswish_cpu")
+in_float32(softshrink, refuse="softshrink_cpu")
+in_float32(hardshrink, refuse="hardshrink_cpu")

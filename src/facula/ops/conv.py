@@ -13,6 +13,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..kernels.namespace import namespace
+from .halves import in_float32
 
 Ints = tuple[int, ...]
 
@@ -118,3 +119,6 @@ conv_weight.vjp(
         g, h, input_shape, stride, padding, dilation, groups
     ),
 )
+
+
+in_float32(conv, conv_input, conv_weight)

@@ -118,7 +118,7 @@ def assign(target: Tensor, value: Any) -> Tensor:
     source = value._array if isinstance(value, Tensor) else value
     shape = np.shape(source)
     lead = len(shape) - target.ndim
-    if lead > 0 and any(n != 1 for n in shape[:lead]) or any(
+    if (lead > 0 and any(n != 1 for n in shape[:lead])) or any(
         n not in (1, m) for n, m in zip(reversed(shape), reversed(target._array.shape), strict=False)
     ):
         raise RuntimeError(
@@ -482,7 +482,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> 
         raise IndexError(f"index_select(): Index is supposed to be a vector, but got dim: {index.ndim}")
     dim = normalize_dim(dim, input.ndim)
     n = input.shape[dim] if input.ndim else 1
-    if index.numel() and not (0 <= int(index._array.min()) and int(index._array.max()) < n):
+    if index.numel() and not (int(index._array.min()) >= 0 and int(index._array.max()) < n):
         raise IndexError(f"[index_select] index out of range: got {index.tolist()} for dimension {dim} with size {n}")
     if input.ndim == 0:
         return input.clone()

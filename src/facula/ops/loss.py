@@ -8,9 +8,9 @@ from typing import Any
 from ..autograd.op import op
 from ..kernels.namespace import namespace
 from .activation import sigmoid
+from .halves import in_float32
 from .pointwise import abs, log, sgn, where, zeros_of
 from .reduce import sum
-from .shape import expand, reshape
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 
 
@@ -19,7 +19,7 @@ def _checked_targets(log_probs: Any, target: Any, ignore_index: int) -> tuple[An
     n = log_probs.shape[1]
     counted = target != ignore_index
     kept = namespace(target).where(counted, target, 0)
-    if kept.size and not (0 <= int(kept.min()) and int(kept.max()) < n):
+    if kept.size and not (int(kept.min()) >= 0 and int(kept.max()) < n):
         bad = int(kept.min()) if int(kept.min()) < 0 else int(kept.max())
         raise IndexError(f"Target {bad} is out of bounds.")
     return counted, kept
@@ -257,3 +257,6 @@ def _kl_target(g: Any, input: Any, target: Any, log_target: bool) -> Any:
 
 
 kl_div.vjp(input=_kl_input, target=_kl_target)
+
+
+in_float32(squared_error, smooth_l1, huber, bce, bce_with_logits, kl_div)

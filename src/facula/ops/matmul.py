@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..kernels.namespace import namespace
+from .halves import in_float32
 from .pointwise import conj
 from .shape import reshape, transpose
 
@@ -157,3 +158,6 @@ addmm.vjp(
     mat1=lambda g, mat2, alpha: matmul(g, transpose(conj(mat2), -2, -1)) * alpha,
     mat2=lambda g, mat1, alpha: matmul(transpose(conj(mat1), -2, -1), g) * alpha,
 )
+
+
+in_float32(addmm)

@@ -13,6 +13,7 @@ from .. import _device, _dtype
 from .._tensor import Tensor, normalize_dim, wrap
 from ..autograd.op import apply_inplace, check_inplace, public, write_out
 from . import compare, matmul, pointwise, reduce, shape
+from .halves import in_float32
 from .index import assign
 from .return_types import return_type
 
@@ -20,6 +21,12 @@ max_result = return_type("max", "values", "indices")
 min_result = return_type("min", "values", "indices")
 sort_result = return_type("sort", "values", "indices")
 topk_result = return_type("topk", "values", "indices")
+
+
+in_float32(
+    pointwise.addcmul, pointwise.addcdiv, pointwise.clamp, pointwise.lerp, pointwise.round, pointwise.logaddexp,
+    pointwise.rsqrt, pointwise.reciprocal,
+)  # fmt: skip
 
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
@@ -1057,15 +1064,16 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     copy = kwargs.pop("copy", False)
     kwargs.pop("non_blocking", None)
     memory_format = kwargs.pop("memory_format", None)
-    other = kwargs.pop("other", None)
     if kwargs:
         raise TypeError(f"to() received an invalid combination of arguments: got an unexpected keyword {next(iter(kwargs))!r}")
     flags = []
-    for a in args if other is None else (other, *args):
+    for a in args:
         if isinstance(a, Tensor):
             target, device = a.dtype, a.device
         elif isinstance(a, _dtype.dtype):
             target = a
+        elif a in (float, int, bool, complex):
+            target = _dtype.of_scalar(a(0)) if a is not float else _dtype.float64
         elif isinstance(a, bool):
             flags.append(a)
         elif isinstance(a, (str, _device.device, int)):
@@ -1079,11 +1087,12 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         raise NotImplementedError(f"[to] memory_format={memory_format} is not supported")
     if target is None or target.numpy == self._array.dtype:
         return pointwise.cast(self, self._array.dtype) if copy else self
-    return pointwise.cast(self, target.numpy)
+    cast = pointwise.cast(self, target.numpy)
+    return cast if memory_format is None else cast.contiguous()
 
 
-@public("Tensor")
-def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+@public("Tensor", name="type")
+def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """This tensor with another dtype, or without an argument the name of its type."""
     from ..factory import type_dtype, type_name
 
@@ -1184,6 +1193,12 @@ for _name, _node in {
     "swapaxes": "TransposeBackward1", "swapdims": "TransposeBackward1",
 }.items():  # fmt: skip
     _inplace_view(_name, _node)
+
+
+@public("torch")
+def real(input: Tensor) -> Tensor:
+    """The real part: a view of a complex tensor, a real tensor itself."""
+    return pointwise.real(input) if input.is_complex() else input
 
 
 @public("torch")

@@ -717,9 +717,9 @@ def clone(input: Any, /, memory_format: Any = None) -> Any:
 clone.vjp(input=lambda g: g)
 
 
-@op("torch", view=True, grad_name="SelectBackward0")
+@op(view=True, grad_name="SelectBackward0")
 def real(input: Any, /) -> Any:
-    """The real part: a view of a complex tensor, the tensor itself otherwise."""
+    """The real part: a view of a complex array."""
     return input.real
 
 

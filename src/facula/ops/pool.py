@@ -12,6 +12,7 @@ from typing import Any
 from ..autograd.op import op
 from ..kernels.namespace import namespace
 from .conv import _slices
+from .halves import in_float32
 
 Ints = tuple[int, ...]
 
@@ -195,3 +196,6 @@ def adaptive_avg_unpool(input: Any, /, shape: Ints, dims: int) -> Any:
 
 adaptive_avg_pool.vjp(input=lambda g, input_shape, sizes: adaptive_avg_unpool(g, input_shape, len(sizes)))
 adaptive_avg_unpool.vjp(input=lambda h, input_shape, dims: adaptive_avg_pool(h, input_shape[-dims:]))
+
+
+in_float32(avg_pool, avg_unpool, adaptive_avg_pool, adaptive_avg_unpool, unpool)

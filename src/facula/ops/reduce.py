@@ -10,6 +10,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..kernels.namespace import namespace
+from .halves import in_float32
 from .pointwise import conj, exp, sgn, where, zeros_of
 from .shape import expand, flip, reshape
 
@@ -377,3 +378,6 @@ def _norm_input(g: Any, input: Any, out: Any, ord: float, dim: Dims, keepdim: bo
 
 
 vector_norm.vjp(input=_norm_input)
+
+
+in_float32(vector_norm, logsumexp, prod, cumsum, cumprod)

@@ -22,5 +22,5 @@ def return_type(name: str, *fields: str) -> Any:
         lines = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self, strict=True))
         return f"{_branding.name()}.return_types.{name}(\n{lines})"
 
-    base = namedtuple(name, fields)  # type: ignore[misc] # noqa: PYI024 - the names come as arguments
+    base = namedtuple(name, fields)  # type: ignore[misc]
     return type(name, (base,), {"__repr__": show, "__slots__": (), "__module__": __name__})

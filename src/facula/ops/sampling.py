@@ -9,8 +9,13 @@ import numpy as np
 from .. import _dtype, random
 from .._tensor import Tensor, wrap
 from ..autograd.op import _no_recording, check_inplace, public, write_out
-from ..factory import _check_like, _dtype_of, _finish
-from .overloads import sizes_of
+from ..factory import _dtype_of, _finish, _like, shape_of
+
+
+def _sequence(name: str, size: Any) -> tuple[Any, ...]:
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(size).__name__}")
+    return tuple(size)
 
 
 def _new(name: str, array: Any, out: Any, device: Any, requires_grad: bool, layout: Any = None) -> Tensor:
@@ -22,7 +27,7 @@ def _new(name: str, array: Any, out: Any, device: Any, requires_grad: bool, layo
 
 @public("torch")
 def rand(
-    *size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Uniform random numbers in [0, 1).
@@ -32,17 +37,17 @@ def rand(
     >>> facula.rand(2)
     tensor([0.4963, 0.7682])
     """
-    array = random.uniform(sizes_of("rand", size), _dtype_of(dtype), 0.0, 1.0, generator)
+    array = random.uniform(shape_of("rand", args, size), _dtype_of(dtype), 0.0, 1.0, generator)
     return _new("rand", array, out, device, requires_grad, layout)
 
 
 @public("torch")
 def randn(
-    *size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Random numbers of the standard normal distribution."""
-    array = random.normal(sizes_of("randn", size), _dtype_of(dtype), 0.0, 1.0, generator)
+    array = random.normal(shape_of("randn", args, size), _dtype_of(dtype), 0.0, 1.0, generator)
     return _new("randn", array, out, device, requires_grad, layout)
 
 
@@ -60,7 +65,7 @@ def randint(
         raise TypeError("randint() missing 1 required argument: 'size'")
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    array = random.integers(sizes_of("randint", (tuple(size),)), _dtype_of(dtype, _dtype.int64), int(low), int(high), generator)
+    array = random.integers(shape_of("randint", (_sequence("randint", size),)), _dtype_of(dtype, _dtype.int64), int(low), int(high), generator)
     return _new("randint", array, out, device, requires_grad, layout)
 
 
@@ -73,18 +78,13 @@ def randperm(
     return _new("randperm", random.randperm(n, _dtype_of(dtype, _dtype.int64), generator), out, device, requires_grad, layout)
 
 
-def _as_shape_of(input: Tensor, array: Any) -> Any:
-    return np.empty_like(input._array, dtype=array)
-
-
 @public("torch")
 def rand_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     memory_format: Any = None, generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """Uniform random numbers in [0, 1) of the shape and dtype of `input`."""
-    _check_like(memory_format)
-    target = _as_shape_of(input, _dtype_of(dtype, input.dtype))
+    target = _like("rand_like", input, dtype, memory_format)
     return _finish(random.uniform(target, None, 0.0, 1.0, generator), device, requires_grad, layout)
 
 
@@ -94,8 +94,7 @@ def randn_like(
     memory_format: Any = None, generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """Random numbers of the standard normal distribution of the shape and dtype of `input`."""
-    _check_like(memory_format)
-    target = _as_shape_of(input, _dtype_of(dtype, input.dtype))
+    target = _like("randn_like", input, dtype, memory_format)
     return _finish(random.normal(target, None, 0.0, 1.0, generator), device, requires_grad, layout)
 
 
@@ -105,9 +104,8 @@ def randint_like(
     requires_grad: bool = False, memory_format: Any = None, generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """Random integers of the shape and dtype of `input`."""
-    _check_like(memory_format)
     low, high = (0, low) if high is None else (low, high)
-    target = _as_shape_of(input, _dtype_of(dtype, input.dtype))
+    target = _like("randint_like", input, dtype, memory_format)
     return _finish(random.integers(target, None, int(low), int(high), generator), device, requires_grad, layout)
 
 
@@ -118,7 +116,12 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         return _new("normal", random.normal(tuple(size), _dtype_of(dtype), float(mean), float(std), generator), out, None, False)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal() needs a size when mean and std are numbers")
-    shape = np.broadcast_shapes(*(v._array.shape for v in (mean, std) if isinstance(v, Tensor)))
+    try:
+        shape = np.broadcast_shapes(*(v._array.shape for v in (mean, std) if isinstance(v, Tensor)))
+    except ValueError:
+        raise RuntimeError(
+            f"[normal] shapes of mean and std must broadcast: got {tuple(mean.shape)} and {tuple(std.shape)}"
+        ) from None
     kind = (mean if isinstance(mean, Tensor) else std).dtype
     drawn = wrap(random.normal(shape, kind.numpy, 0.0, 1.0, generator))
     return write_out("normal", drawn * std + mean, out)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..kernels.namespace import namespace
+from .halves import in_float32
 from .pointwise import exp
 from .reduce import sum
 
@@ -68,3 +69,6 @@ log_softmax_grad.vjp(
     g=lambda h, out, dim: h - _sum(h * exp(out), dim),
     out=lambda h, g, out, dim: -(h * exp(out) * _sum(g, dim)),
 )
+
+
+in_float32(softmax_grad, log_softmax_grad)

@@ -12,7 +12,9 @@ RECORDS: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "samples.py
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for `case` runs once for each sample of each op: (name, number); for `name`: for each op."""
+    """A test that asks for `case` runs once for each sample of each op: (name, number); for `name`: for
+    each op.
+    """
     if "case" in metafunc.fixturenames:
         cases = [(name, i) for name, r in sorted(RECORDS.items()) for i in range(len(r.arguments))]
         metafunc.parametrize("case", cases, ids=[f"{name}-{i}" for name, i in cases])

@@ -1,5 +1,6 @@
 """One record for each op: inputs, attributes and a reference in NumPy or SciPy. Every check of an op starts here."""
 
+# ruff: noqa: E501 - a table: one record to a line
 from __future__ import annotations
 
 import math
@@ -21,6 +22,7 @@ class Record:
     second: False where the second derivative does not exist at the samples.
     halves: whether the op is asked to work in float16 and bfloat16 too.
     own_dtype: the result's dtype does not follow the inputs'.
+    tolerance: how exact the reference is.
     """
 
     arguments: list[tuple[Any, ...]]
@@ -30,6 +32,7 @@ class Record:
     second: bool = True
     halves: bool = True
     own_dtype: bool = False
+    tolerance: float = 1e-12
 
 
 RECORDS: dict[str, Record] = {}
@@ -542,3 +545,115 @@ def _cross_entropy_grad(g: Any, x: Any, target: Any, ignore: int, reduction: str
 
 record("cross_entropy", _cross_entropy, *[(normal(3, 3), _target, i, r) for r, i in zip(_REDUCTIONS, (-100, -100, 1), strict=True)], (normal(3, 3), _target, 2, "mean"))
 record("cross_entropy_grad", _cross_entropy_grad, (normal(), normal(3, 3), _target, -100, "mean"), (normal(3), normal(3, 3), _target, 1, "none"), (normal(), normal(3, 3), _target, 0, "sum"))
+
+# ---- special functions, products over named dimensions, windows, resampling ----------------------------------
+
+record("hypot", np.hypot, (normal(2, 3), positive(2, 3)), (normal(2, 1), positive(3)), elementwise=True)
+record("fmax", np.fmax, (apart(6), normal(6)), (np.array([np.nan, 1.0]), np.array([2.0, np.nan])), elementwise=True)
+record("fmin", np.fmin, (apart(6), normal(6)), (np.array([np.nan, 1.0]), np.array([2.0, np.nan])), elementwise=True)
+record("logaddexp2", np.logaddexp2, (normal(2, 3), normal(3)), elementwise=True)
+record("xlogy", lambda x, y: x * np.log(y), (normal(2, 3), positive(3)), elementwise=True)
+record("sinc", np.sinc, (normal(5),), elementwise=True)
+record("logit", lambda x, eps=None: np.log(x / (1 - x)), (positive(4) / 3,), (positive(4) / 3, 1e-6), elementwise=True)
+record("deg2rad", np.deg2rad, (normal(4),), elementwise=True)
+record("rad2deg", np.rad2deg, (normal(4),), elementwise=True)
+record("copysign", np.copysign, (apart(4), apart(4)), elementwise=True)
+record("heaviside", np.heaviside, (np.array([-1.0, 0.0, 2.0]), normal(3)), elementwise=True)
+record("gcd", np.gcd, (integers(6), integers(6)))
+record("lcm", np.lcm, (integers(6), integers(6)))
+record("isposinf", np.isposinf, (np.array([np.inf, -np.inf, 1.0, np.nan]),), elementwise=True)
+record("isneginf", np.isneginf, (np.array([np.inf, -np.inf, 1.0, np.nan]),), elementwise=True)
+record("lgamma", np.vectorize(math.lgamma, otypes=[float]), (positive(5) * 3,), (np.array([-0.5, -1.7, 0.2]),), elementwise=True)
+
+
+def _derivative(function: Callable[..., Any], x: Any, h: float = 1e-3) -> Any:
+    """By central differences of sixth order."""
+    f = lambda k: function(x + k * h)  # noqa: E731
+    return (45 * (f(1) - f(-1)) - 9 * (f(2) - f(-2)) + (f(3) - f(-3))) / (60 * h)
+
+
+def _digamma(x: Any) -> Any:
+    """The series -gamma + sum of 1/(n+1) - 1/(n+x), with the tail of the sum as an integral."""
+    n = np.arange(200_000.0)
+    tail = np.vectorize(lambda v: (1 / (n + 1) - 1 / (n + v)).sum(), otypes=[float])(x)
+    m = 200_000.0
+    return -0.57721566490153286 + tail + np.log((m + x - 0.5) / (m + 0.5))
+
+
+record("digamma", _digamma, (positive(4) + 0.2,), (np.array([-0.4, 3.5]),), elementwise=True, tolerance=1e-9)
+record("polygamma_of", lambda x, n: _digamma(x) if n == 0 else _derivative(_digamma, x), (positive(3) + 0.5, 1), tolerance=1e-6)
+record("erfinv", lambda x: _bisected(_erf, x), (inside(5),), elementwise=True, tolerance=1e-10)
+
+
+def _bisected(function: Callable[..., Any], y: Any) -> Any:
+    """The inverse of a growing function, by halving an interval."""
+    low, high = np.full(np.shape(y), -8.0), np.full(np.shape(y), 8.0)
+    for _ in range(100):
+        middle = (low + high) / 2
+        below = function(middle) < y
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
+
+
+record("angle", np.angle, (apart(4),), (normal(3) + 1j * normal(3),), halves=False)
+record("make_complex", lambda a, b: a + 1j * b, (normal(3), normal(3)), halves=False, own_dtype=True, flat=(0, 1))
+
+
+def _contract(operands: Any, subscripts: Any, output: str) -> Any:
+    return np.einsum(",".join(subscripts) + "->" + output, *operands)
+
+
+record(
+    "contract", _contract, ([normal(2, 3), normal(3, 2)], ("ij", "jk"), "ik"), ([normal(2), normal(3)], ("i", "j"), "ji"),
+    ([normal(2, 2), normal(2, 3), normal(3)], ("bi", "bj", "j"), "ib"), ([normal(2, 3)], ("ij",), "ji"),
+)  # fmt: skip
+
+
+def _windows(x: Any, dim: int, size: int, step: int) -> Any:
+    starts = range(0, x.shape[dim] - size + 1, step)
+    return np.stack([np.moveaxis(np.take(x, range(s, s + size), dim), dim, -1) for s in starts], dim)
+
+
+record("windows", _windows, (normal(5), 0, 2, 1), (normal(2, 5), 1, 3, 2))
+record("unwindows", lambda g, shape, *a: _matrix_of(lambda x: _windows(x, *a), shape, g), (normal(2, 2, 3), (2, 5), 1, 3, 2))
+
+
+def _scatter_masked(x: Any, source: Any, mask: Any) -> Any:
+    result = x.copy()
+    result[mask] = source.reshape(-1)[: mask.sum()]
+    return result
+
+
+record("scatter_masked", _scatter_masked, (normal(2, 3), normal(2, 2), np.array([[True, False, True], [False, True, False]])))
+
+
+def _resampled(x: Any, matrices: Any, node: str) -> Any:
+    for i, m in enumerate(matrices):
+        axis = x.ndim - len(matrices) + i
+        x = np.moveaxis(np.tensordot(m, x, (1, axis)), 0, axis)
+    return x
+
+
+record("resample", _resampled, (normal(1, 2, 3), (normal(4, 2), normal(2, 3)), "UpsampleBackward0"), own_dtype=True)
+record("unresample", lambda x, m, node: _resampled(x, [a.T for a in m], node), (normal(1, 4, 2), (normal(4, 2), normal(2, 3)), "N"), own_dtype=True)
+
+
+def _unfold(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Each window element is a convolution with a filter that has a single one."""
+    filters = np.eye(x.shape[1] * math.prod(kernel)).reshape(-1, x.shape[1], *kernel)
+    return conv_reference(x, filters, None, stride, padding, dilation, 1).reshape(x.shape[0], filters.shape[0], -1)
+
+
+_square = ((2, 2), (1, 2), (0, 1), (1, 1))
+record("unfold_windows", _unfold, (normal(1, 2, 3, 3), *_square))
+record("fold_windows", lambda g, shape, *a: _matrix_of(lambda x: _unfold(x, *a), shape, g), (normal(1, 8, 4), (1, 2, 3, 3), *_square))
+
+
+def _adaptive_max(x: Any, sizes: tuple[int, ...]) -> Any:
+    n, o = x.shape[-1], sizes[0]
+    starts = [i * n // o for i in range(o)]
+    parts = [x[..., s : -(-(i + 1) * n // o)] for i, s in enumerate(starts)]
+    return np.stack([p.max(-1) for p in parts], -1), np.stack([p.argmax(-1) + s for p, s in zip(parts, starts, strict=True)], -1)
+
+
+record("adaptive_max_pool", _adaptive_max, (apart(2, 5), (3,)), (apart(1, 2, 4), (2,)))

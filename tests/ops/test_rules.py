@@ -1,4 +1,6 @@
-"""Gradient rules are written with operators and ops only: so they run on raw arrays and on Tensors, to any order."""
+"""Gradient rules are written with operators and ops only: so they run on raw arrays and on Tensors, to
+any order.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,11 @@ def tree_of(function):
     module = inspect.getmodule(function)
     code = function.__code__
     for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name and abs(node.lineno - code.co_firstlineno) <= 3:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and node.name == code.co_name
+            and abs(node.lineno - code.co_firstlineno) <= 3
+        ):
             return node
         if isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and node.lineno == code.co_firstlineno:
             names = tuple(a.arg for a in node.args.args)
@@ -58,7 +64,11 @@ def helpers(function, tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             found = space.get(node.func.id)
-            if inspect.isfunction(found) and not hasattr(found, "op") and found.__module__.startswith("facula"):
+            if (
+                inspect.isfunction(found)
+                and not hasattr(found, "op")
+                and found.__module__.startswith("facula")
+            ):
                 yield found
 
 
@@ -73,7 +83,9 @@ def complaints(tree):
                 yield f"line {node.lineno}: .{node.attr}"
         elif isinstance(node, ast.Name) and node.id in ("np", "xp", "namespace"):
             yield f"line {node.lineno}: {node.id}"
-        elif isinstance(node, ast.AugAssign) and not (isinstance(node.target, ast.Name) and node.target.id in COUNTERS):
+        elif isinstance(node, ast.AugAssign) and not (
+            isinstance(node.target, ast.Name) and node.target.id in COUNTERS
+        ):
             yield f"line {node.lineno}: in-place assignment"
         elif isinstance(node, ast.Assign) and any(isinstance(t, ast.Subscript) for t in node.targets):
             yield f"line {node.lineno}: assignment to a part"
@@ -99,7 +111,9 @@ def test_the_check_finds_what_it_looks_for():
     assert list(complaints(ast.parse("lambda g, x: g * exp(x) * math.pi"))) == []
 
 
-@pytest.mark.parametrize("op_name", sorted(n for n, op in OPS.items() if op.differentiable and op.name not in ("floor_divide",)))
+@pytest.mark.parametrize(
+    "op_name", sorted(n for n, op in OPS.items() if op.differentiable and op.name not in ("floor_divide",))
+)
 def test_every_floating_input_has_a_rule(op_name):
     """An op that carries gradients has a rule for each of its arrays but masks."""
     op = OPS[op_name]

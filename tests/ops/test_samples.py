@@ -24,7 +24,13 @@ def arguments(records, case):
 
 
 def _fresh(a):
-    return [_fresh(x) for x in a] if isinstance(a, list) else a.copy(order="K") if isinstance(a, np.ndarray) else a
+    return (
+        [_fresh(x) for x in a]
+        if isinstance(a, list)
+        else a.copy(order="K")
+        if isinstance(a, np.ndarray)
+        else a
+    )
 
 
 def arrays_of(op, args):
@@ -70,7 +76,7 @@ def test_value_dtype_and_inputs_untouched(records, case):
     args, before = arguments(records, case), arguments(records, case)
     out = call(op, args)
     wanted = reference(*arguments(records, case))
-    assert_close(out, wanted)
+    assert_close(out, wanted, records[case[0]].tolerance)
     for x, y in zip(results(out), results(wanted), strict=True):
         assert x._array.dtype == np.asarray(y).dtype
     for a, b in zip(arrays_of(op, args), arrays_of(op, before), strict=True):
@@ -105,7 +111,11 @@ def _turned(a):
 def test_any_strides(records, case, layout):
     op = OPS[case[0]]
     args = arguments(records, case)
-    assert_close(call(op, args, lambda a: wrap(layout(a))), records[case[0]].reference(*args))
+    assert_close(
+        call(op, args, lambda a: wrap(layout(a))),
+        records[case[0]].reference(*args),
+        records[case[0]].tolerance,
+    )
 
 
 def test_views_share_memory_and_others_do_not(records, case):
@@ -131,12 +141,18 @@ def test_keeps_the_floating_dtype(records, case, dtype):
     if op.sequence:
         short[0] = [a.astype(kind).astype(np.float64) for a in args[0]]
     attributes = [a.astype(kind) if _is_float(a) else a for a in short[op.n_arrays :]]
-    out = call(op, [*short[: op.n_arrays], *attributes], lambda a: wrap(a.astype(kind) if a.dtype == np.float64 else a))
+    out = call(
+        op,
+        [*short[: op.n_arrays], *attributes],
+        lambda a: wrap(a.astype(kind) if a.dtype == np.float64 else a),
+    )
     wanted = record.reference(*short)
     assert_close(out, wanted, TOLERANCE[dtype])
     floats = any(_is_float(a) for a in arrays_of(op, args))
     for x, y in zip(results(out), results(wanted), strict=True):
-        assert x._array.dtype == (kind if np.asarray(y).dtype == np.float64 and floats else np.asarray(y).dtype)
+        assert x._array.dtype == (
+            kind if np.asarray(y).dtype == np.float64 and floats else np.asarray(y).dtype
+        )
 
 
 def _is_float(a):
@@ -154,7 +170,8 @@ def test_elementwise_ops_take_every_shape(records, name):
         made = [np.full(shape, v) for v in values]
         out = call(op, [*made, *rest])
         assert tuple(out.shape) == shape
-        assert_close(out, record.reference(*made, *rest))
+        if out.numel():
+            assert_close(out, record.reference(*made, *rest), record.tolerance)
     if op.n_arrays == 2:
         made = [np.full((3, 1), values[0]), np.full((1, 4), values[1])]
         assert tuple(call(op, [*made, *rest]).shape) == (3, 4)
@@ -173,7 +190,11 @@ def _differentiable(records, case):
     args += [op.defaults[n] for n in op.names[len(args) :]]
     if op.sequence:
         return op, args, list(range(len(args[0]))), lambda ts: apply(op, (list(ts), *args[1:]))
-    places = [i for i in range(op.n_arrays) if _is_float(args[i]) and i not in record.flat and op.names[i] in op.rules]
+    places = [
+        i
+        for i in range(op.n_arrays)
+        if _is_float(args[i]) and i not in record.flat and op.names[i] in op.rules
+    ]
     return op, args, places, None
 
 
@@ -193,7 +214,9 @@ def test_gradient(records, case):
         live = tuple(wrap(args[i].copy(), True) for i in chosen)
 
         def function(*ts, chosen=chosen):
-            full = [wrap(a) if isinstance(a, np.ndarray) and i < op.n_arrays else a for i, a in enumerate(args)]
+            full = [
+                wrap(a) if isinstance(a, np.ndarray) and i < op.n_arrays else a for i, a in enumerate(args)
+            ]
             for i, t in zip(chosen, ts, strict=True):
                 full[i] = t
             return apply(op, tuple(full))

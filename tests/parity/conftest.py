@@ -1,4 +1,6 @@
-"""Running one piece of code with PyTorch and with Facula and comparing everything that can be seen of the results."""
+"""Running one piece of code with PyTorch and with Facula and comparing everything that can be seen of the
+results.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-# Relative tolerance where results are sums in another order or library functions of other makers: a few units in
+# Relative tolerance where results are sums in another order or library functions of other makers: a few
+# units in
 # the last place. The absolute tolerance is the same number times the largest magnitude.
 TOLERANCE = {
     "float64": 2e-14, "float32": 3e-6, "float16": 2e-3, "bfloat16": 1.6e-2, "complex64": 4e-6, "complex128": 4e-14,
@@ -17,7 +20,9 @@ TOLERANCE = {
 
 
 class Maker:
-    """The names that a case's code may use; the same numbers for both libraries, drawn in the order of the calls."""
+    """The names that a case's code may use; the same numbers for both libraries, drawn in the order of the
+    calls.
+    """
 
     def __init__(self, lib: Any, with_grad: bool) -> None:
         self.lib = lib
@@ -27,8 +32,20 @@ class Maker:
 
     def names(self) -> dict[str, Any]:
         lib = self.lib
-        found: dict[str, Any] = {"t": lib, "F": lib.nn.functional, "inf": float("inf"), "nan": float("nan"), "np": np}
-        for name, dtype in {"f": "float32", "d": "float64", "h": "float16", "bf": "bfloat16", "c": "complex64"}.items():
+        found: dict[str, Any] = {
+            "t": lib,
+            "F": lib.nn.functional,
+            "inf": float("inf"),
+            "nan": float("nan"),
+            "np": np,
+        }
+        for name, dtype in {
+            "f": "float32",
+            "d": "float64",
+            "h": "float16",
+            "bf": "bfloat16",
+            "c": "complex64",
+        }.items():
             found[name] = lambda *s, _d=dtype: self.leaf(self._normal(s, _d), _d)
         for name, dtype in {"i": "int64", "i32": "int32", "i16": "int16", "i8": "int8"}.items():
             found[name] = lambda *s, _d=dtype: self.leaf(self.random.integers(-5, 6, s), _d)
@@ -37,7 +54,9 @@ class Maker:
         found["p"] = lambda *s: self.leaf(self.random.uniform(0.1, 2, s), "float32")  # positive
         found["u"] = lambda *s: self.leaf(self.random.uniform(-0.9, 0.9, s), "float32")  # inside (-1, 1)
         found["ix"] = lambda n, *s: self.leaf(self.random.integers(0, n, s), "int64")  # indices below n
-        found["few"] = lambda *s: self.leaf(self.random.integers(-2, 3, s), "float32")  # floats with equal ones
+        found["few"] = lambda *s: self.leaf(
+            self.random.integers(-2, 3, s), "float32"
+        )  # floats with equal ones
         found["of"] = lambda data, dtype="float32": self.leaf(np.array(data), dtype)
         found["g"] = lambda *s: found["f"](*s).clone()  # not a leaf: may be changed in place
         found["gd"] = lambda *s: found["d"](*s).clone()
@@ -49,7 +68,9 @@ class Maker:
 
     def leaf(self, array: Any, dtype: str) -> Any:
         array = np.asarray(array)
-        base = np.complex64 if dtype == "complex64" else np.float64 if dtype == "bfloat16" else np.dtype(dtype)
+        base = (
+            np.complex64 if dtype == "complex64" else np.float64 if dtype == "bfloat16" else np.dtype(dtype)
+        )
         x = self.lib.from_numpy(np.array(array, base)).to(getattr(self.lib, dtype))
         if self.with_grad and dtype in TOLERANCE:
             x.requires_grad_()
@@ -80,7 +101,7 @@ def is_tensor(x: Any) -> bool:
 
 def parts(value: Any) -> list[Any]:
     """Tensors and numbers in nested results."""
-    if isinstance(value, (tuple, list)) and not type(value).__name__ == "Size":
+    if isinstance(value, (tuple, list)) and type(value).__name__ != "Size":
         return [p for v in value for p in parts(v)]
     return [value]
 
@@ -96,7 +117,9 @@ def dtype_name(x: Any) -> str:
 
 def assert_equal(ours: Any, theirs: Any, exact: bool, what: str, loose: float) -> None:
     assert dtype_name(ours) == dtype_name(theirs), f"{what}: dtype {ours.dtype}, PyTorch {theirs.dtype}"
-    assert tuple(ours.shape) == tuple(theirs.shape), f"{what}: shape {tuple(ours.shape)}, PyTorch {tuple(theirs.shape)}"
+    assert tuple(ours.shape) == tuple(theirs.shape), (
+        f"{what}: shape {tuple(ours.shape)}, PyTorch {tuple(theirs.shape)}"
+    )
     a, b = to_numpy(ours), to_numpy(theirs)
     kind = dtype_name(theirs)
     if exact or kind not in TOLERANCE:
@@ -114,8 +137,19 @@ def shares(x: Any, leaves: list[Any]) -> bool:
     return x.numel() > 0 and any(place == y.untyped_storage().data_ptr() for y in leaves)
 
 
-def agree(facula: Any, torch: Any, code: str, *, exact: bool, layout: bool = True, names: bool = True, loose: float = 1) -> None:
-    """Fail unless both libraries do the same with `code`: values, dtypes, shapes, strides, views, grad_fn, gradients."""
+def agree(
+    facula: Any,
+    torch: Any,
+    code: str,
+    *,
+    exact: bool,
+    layout: bool = True,
+    names: bool = True,
+    loose: float = 1,
+) -> None:
+    """Fail unless both libraries do the same with `code`: values, dtypes, shapes, strides, views, grad_fn,
+    gradients.
+    """
     for with_grad in (False, True):
         ours, our_maker = run(facula, code, with_grad)
         theirs, their_maker = run(torch, code, with_grad)
@@ -123,7 +157,9 @@ def agree(facula: Any, torch: Any, code: str, *, exact: bool, layout: bool = Tru
             same = type(ours) is type(theirs)
             assert same, f"{'grad: ' if with_grad else ''}ours {_short(ours)}, PyTorch {_short(theirs)}"
             continue
-        assert (type(ours).__name__ == type(theirs).__name__) or is_tensor(theirs), f"{type(ours)}, PyTorch {type(theirs)}"
+        assert (type(ours).__name__ == type(theirs).__name__) or is_tensor(theirs), (
+            f"{type(ours)}, PyTorch {type(theirs)}"
+        )
         a, b = parts(ours), parts(theirs)
         assert len(a) == len(b), f"{len(a)} results, PyTorch {len(b)}"
         if not any(is_tensor(y) and y.requires_grad for y in b) and with_grad:
@@ -141,7 +177,9 @@ def agree(facula: Any, torch: Any, code: str, *, exact: bool, layout: bool = Tru
                 view, view_ = shares(x, our_maker.leaves), shares(y, their_maker.leaves)
                 assert view == view_, f"result {n}: is view: {view}, PyTorch {view_}"
             if with_grad:
-                assert x.requires_grad == y.requires_grad, f"result {n}: requires_grad {x.requires_grad}, PyTorch {y.requires_grad}"
+                assert x.requires_grad == y.requires_grad, (
+                    f"result {n}: requires_grad {x.requires_grad}, PyTorch {y.requires_grad}"
+                )
                 if names:
                     name, name_ = type(x.grad_fn).__name__, type(y.grad_fn).__name__
                     assert name == name_, f"result {n}: {name}, PyTorch {name_}"
@@ -153,7 +191,9 @@ def _short(x: Any) -> str:
     return f"{type(x).__name__}: {str(x)[:150]}"
 
 
-def _agree_on_gradients(facula: Any, torch: Any, a: Any, b: Any, leaves: Any, leaves_: Any, exact: bool, loose: float) -> None:
+def _agree_on_gradients(
+    facula: Any, torch: Any, a: Any, b: Any, leaves: Any, leaves_: Any, exact: bool, loose: float
+) -> None:
     random = np.random.default_rng(3)
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if is_tensor(y) and y.requires_grad]
     seeds = []
@@ -164,13 +204,22 @@ def _agree_on_gradients(facula: Any, torch: Any, a: Any, b: Any, leaves: Any, le
         seeds.append([lib.from_numpy(seed).to(getattr(lib, dtype_name(y))) for lib in (facula, torch)])
     wanted = [n for n, x in enumerate(leaves_) if x.requires_grad]
     found = []
-    for lib, outputs, inputs, side in ((facula, [p[0] for p in pairs], leaves, 0), (torch, [p[1] for p in pairs], leaves_, 1)):
+    for lib, outputs, inputs, side in (
+        (facula, [p[0] for p in pairs], leaves, 0),
+        (torch, [p[1] for p in pairs], leaves_, 1),
+    ):
         try:
-            found.append(lib.autograd.grad(outputs, [inputs[n] for n in wanted], [s[side] for s in seeds], allow_unused=True))
+            found.append(
+                lib.autograd.grad(
+                    outputs, [inputs[n] for n in wanted], [s[side] for s in seeds], allow_unused=True
+                )
+            )
         except (RuntimeError, NotImplementedError) as error:
             found.append(error)
     if isinstance(found[0], Exception) or isinstance(found[1], Exception):
-        assert isinstance(found[0], type(found[1])), f"gradients: ours {_short(found[0])}, PyTorch {_short(found[1])}"
+        assert isinstance(found[0], type(found[1])), (
+            f"gradients: ours {_short(found[0])}, PyTorch {_short(found[1])}"
+        )
         return
     for n, x, y in zip(wanted, *found, strict=True):
         if (x is None) != (y is None):

@@ -341,18 +341,22 @@ def _apply_sequence(this: Op, args: tuple[Any, ...]) -> Any:
 
 def _define(this: Op, raw: list[Any]) -> Any:
     """The op's definition on promoted arrays, without NumPy's warnings: overflow and NaN are results, not news."""
-    half = _promote(this, raw) if this.promote is not None else None
     if _QUIET is None:
         with np.errstate(all="ignore"):
-            result = this.forward(*raw)
-    else:
-        token = _extobj_contextvar.set(_QUIET)
-        try:
-            result = this.forward(*raw)
-        except ValueError as error:
-            raise _clearer(raw, error) from None
-        finally:
-            _extobj_contextvar.reset(token)
+            return _promoted(this, raw)
+    token = _extobj_contextvar.set(_QUIET)
+    try:
+        return _promoted(this, raw)
+    finally:
+        _extobj_contextvar.reset(token)
+
+
+def _promoted(this: Op, raw: list[Any]) -> Any:
+    half = _promote(this, raw) if this.promote is not None else None
+    try:
+        result = this.forward(*raw)
+    except ValueError as error:
+        raise _clearer(raw, error) from None
     return result if half is None else result.astype(half)
 
 
@@ -615,6 +619,10 @@ def apply_inplace(
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(result._array.shape)}"
         )
     _check_cast(result._array.dtype, array.dtype)
+    if recording and old._requires_grad and not result._requires_grad:
+        from ..ops.index import copy
+
+        result = apply(copy.op, (old, result))  # the old elements are gone: no gradient reaches them
     if recording and result._requires_grad:
         _keep_old_value(result._grad_fn, old)
     array[...] = result._array

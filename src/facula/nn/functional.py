@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import _dtype, random
 from .._tensor import Tensor, normalize_dim, wrap
+from ..autograd.op import publish
 from ..ops import activation as _activation
 from ..ops import embedding as _embedding
 from ..ops import loss as _loss
@@ -15,34 +16,75 @@ from ..ops import norm as _norm
 from ..ops.activation import sigmoid
 from ..ops.matmul import linear
 from ..ops.pointwise import tanh
+from ._losses import (
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_soft_margin_loss,
+    pairwise_distance,
+    poisson_nll_loss,
+    reduced,
+    reduction_of,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from ._resize import (
+    channel_shuffle,
+    fold,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
+    upsample,
+)
 from ._windows import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
     conv1d,
     conv2d,
     conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    lp_pool1d,
+    lp_pool2d,
     max_pool1d,
     max_pool1d_with_indices,
     max_pool2d,
     max_pool2d_with_indices,
     max_pool3d,
     max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
 )
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "alpha_dropout", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu",
-    "celu_", "conv1d", "conv2d", "conv3d", "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d",
-    "dropout3d", "elu", "elu_", "embedding", "gelu", "group_norm", "hardshrink", "hardsigmoid", "hardswish",
-    "hardtanh", "hardtanh_", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-    "leaky_relu_", "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
-    "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices", "mish", "mse_loss", "nll_loss", "normalize",
-    "one_hot", "pad", "prelu", "relu", "relu6", "relu_", "scaled_dot_product_attention", "selu", "sigmoid", "silu",
-    "smooth_l1_loss", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "adaptive_max_pool3d", "alpha_dropout", "avg_pool1d", "avg_pool2d", "avg_pool3d",
+    "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "celu_",
+    "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d",
+    "dropout3d", "elu", "elu_", "embedding", "fold", "gaussian_nll_loss", "gelu", "glu", "group_norm",
+    "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_", "hinge_embedding_loss",
+    "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
+    "leaky_relu_", "linear", "local_response_norm", "log_softmax", "logsigmoid", "lp_pool1d", "lp_pool2d",
+    "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices",
+    "max_pool3d", "max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "mish", "mse_loss",
+    "multi_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize", "one_hot", "pad",
+    "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6",
+    "relu_", "rms_norm", "scaled_dot_product_attention", "selu", "selu_", "sigmoid", "silu", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
+    "threshold", "threshold_", "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
 ]  # fmt: skip
 
 
@@ -107,7 +149,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         channels = input.shape[1] if input.ndim > 1 else 1
         if weight.numel() != channels:
             raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} and "
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.numel()} and "
                 f"channel size = {channels}."
             )
         weight = weight.reshape(1, -1, *(1,) * (input.ndim - 2)) if input.ndim > 1 else weight
@@ -126,7 +169,14 @@ def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Scaled ELU with the constants of Klambauer et al. 2017."""
-    return _apply(_activation.elu, input, inplace, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
+    return _apply(
+        _activation.elu,
+        input,
+        inplace,
+        1.6732632423543772848170429916717,
+        1.0507009873554804934193349852946,
+        1.0,
+    )
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -205,9 +255,46 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _apply(_activation.hardswish, input, inplace)
 
 
+def selu_(input: Tensor) -> Tensor:
+    """In-place `selu`."""
+    return selu(input, True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """In-place `threshold`."""
+    return _apply(_activation.threshold, input, True, threshold, value, node="ThresholdBackward1")
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half of a dimension times the sigmoid of the second (Dauphin et al. 2016)."""
+    if input.ndim == 0:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    n = input.shape[normalize_dim(dim, input.ndim)]
+    if n % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {n}")
+    return input.narrow(dim, 0, n // 2) * input.narrow(dim, n // 2, n // 2).sigmoid()
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """A random sample of the Gumbel-softmax distribution (Jang et al. 2016); `hard`: one-hot, with the soft
+    gradient.
+    """
+    from ..factory import empty_like, zeros_like
+
+    noise = -empty_like(logits.detach()).exponential_().log()
+    soft = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    one_hot = zeros_like(logits.detach()).scatter_(dim, soft.detach().max(dim, keepdim=True)[1], 1.0)
+    return one_hot - soft.detach() + soft
+
+
 def _softmax_dim(name: str, ndim: int, stacklevel: int) -> int:
     warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+        "argument.",
         stacklevel=stacklevel,
     )
     return 0 if ndim in (0, 1, 3) else 1
@@ -249,19 +336,6 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 # ---- losses ------------------------------------------------------------------------------------------------
 
 
-def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    if size_average is not None or reduce is not None:
-        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    return reduction
-
-
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
-    return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
-
-
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -289,7 +363,7 @@ def cross_entropy(
     >>> cross_entropy(facula.zeros(1, 4), facula.tensor([2]))
     tensor(1.3863)
     """
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
@@ -300,7 +374,10 @@ def cross_entropy(
     if input._array.shape == target._array.shape and target.is_floating_point():
         return _soft_cross_entropy(log_probs, target, weight, reduction, label_smoothing, class_dim)
     if target.is_floating_point():
-        raise RuntimeError(f"[cross_entropy] expected targets of class indices in int64 or of probabilities shaped like the input: got {target.dtype} {tuple(target.shape)}")
+        raise RuntimeError(
+            "[cross_entropy] expected targets of class indices in int64 or of probabilities shaped like "
+            f"the input: got {target.dtype} {tuple(target.shape)}"
+        )
     plain = nll_loss(log_probs, target, weight, None, ignore_index, None, reduction)
     if label_smoothing == 0.0:
         return plain
@@ -329,7 +406,12 @@ def _class_shape(weight: Tensor, ndim: int, class_dim: int) -> Tensor:
 
 
 def _soft_cross_entropy(
-    log_probs: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float, class_dim: int
+    log_probs: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    label_smoothing: float,
+    class_dim: int,
 ) -> Tensor:
     n_classes = log_probs.shape[class_dim]
     if label_smoothing > 0.0:
@@ -349,7 +431,9 @@ def _check_targets(input: Tensor, target: Tensor) -> None:
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}")
     if input.shape[0] != (target.shape[0] if target.ndim else -1):
         batch = target.shape[0] if target.ndim else 0
-        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch}).")
+        raise ValueError(
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({batch})."
+        )
     expected = (input.shape[0], *input.shape[2:])
     if tuple(target.shape) != expected:
         raise RuntimeError(f"[nll_loss] expected target size {list(expected)}, got {list(target.shape)}")
@@ -368,7 +452,7 @@ def nll_loss(
 
     Shapes: input (C,) or (N, C, ...), target () or (N, ...).
     """
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if input.ndim == 0 or (input.ndim == 1 and target.ndim > 0 and target.shape != (1,)):
         raise ValueError(f"Expected input batch_size (1) to match target batch_size ({target.numel()}).")
     if input.ndim == 1:
@@ -377,16 +461,20 @@ def nll_loss(
     _check_targets(input, target)
     if weight is not None and tuple(weight.shape) != (input.shape[1],):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {input.shape[1]} classes or no classes but got weight tensor "
+            f"weight tensor should be defined either for all {input.shape[1]} classes or no classes but got "
+            "weight tensor "
             f"of shape: {list(weight.shape)}"
         )
-    return _loss.nll_loss(input, target._array, None if weight is None else weight._array, ignore_index, reduction)
+    return _loss.nll_loss(
+        input, target._array, None if weight is None else weight._array, ignore_index, reduction
+    )
 
 
 def _pair(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     if input._array.shape != target._array.shape:
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
+            "This will likely "
             "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
@@ -405,7 +493,7 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """Mean squared error."""
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     input, target = _pair("mse_loss", input, target)
     if weight is None:
         return _loss.squared_error(input, target, reduction)
@@ -414,11 +502,11 @@ def mse_loss(
 
 def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     if weight is None:
-        return _reduced(losses, reduction)
+        return reduced(losses, reduction)
     if weight.shape != losses.shape:
         raise ValueError("Weights and input must have the same size.")
     losses = losses * weight
-    return losses.sum() / weight.sum() if reduction == "mean" else _reduced(losses, reduction)
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
 def l1_loss(
@@ -431,7 +519,7 @@ def l1_loss(
 ) -> Tensor:
     """Mean absolute error."""
     input, target = _pair("l1_loss", input, target)
-    return _weighted((input - target).abs(), weight, _reduction(size_average, reduce, reduction))
+    return _weighted((input - target).abs(), weight, reduction_of(size_average, reduce, reduction))
 
 
 def smooth_l1_loss(
@@ -445,7 +533,7 @@ def smooth_l1_loss(
     """Squared error near 0, absolute error from `beta` on."""
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     return _loss.smooth_l1(*_pair("smooth_l1_loss", input, target), beta, reduction)
@@ -457,7 +545,7 @@ def huber_loss(
     """`delta` times the smooth L1 loss with that threshold."""
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    reduction = _reduction(None, None, reduction)
+    reduction = reduction_of(None, None, reduction)
     input, target = _pair("huber_loss", input, target)
     if weight is None:
         return _loss.huber(input, target, delta, reduction)
@@ -473,15 +561,16 @@ def binary_cross_entropy(
     reduction: str = "mean",
 ) -> Tensor:
     """Binary cross-entropy of probabilities. ValueError unless shapes agree, RuntimeError outside [0, 1]."""
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            "deprecated. "
             "Please ensure they have the same size."
         )
     if weight is None:
         return _loss.bce(input, target, reduction)
-    return _reduced(_loss.bce(input, target, "none") * weight, reduction)
+    return reduced(_loss.bce(input, target, "none") * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -493,12 +582,18 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Binary cross-entropy of sigmoid(input), without overflow; `pos_weight` multiplies the positive class's term."""
-    reduction = _reduction(size_average, reduce, reduction)
+    """Binary cross-entropy of sigmoid(input), without overflow; `pos_weight` multiplies the positive
+    class's term.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     return _loss.bce_with_logits(
-        input, target, None if weight is None else weight._array, None if pos_weight is None else pos_weight._array, reduction
+        input,
+        target,
+        None if weight is None else weight._array,
+        None if pos_weight is None else pos_weight._array,
+        reduction,
     )
 
 
@@ -514,7 +609,7 @@ def kl_div(
     losses = _loss.kl_div(input, target, log_target)
     if reduction == "batchmean":
         return losses.sum() / (input.shape[0] if input.ndim else 1)
-    return _reduced(losses, _reduction(size_average, reduce, reduction))
+    return reduced(losses, reduction_of(size_average, reduce, reduction))
 
 
 # ---- dropout -----------------------------------------------------------------------------------------------
@@ -526,7 +621,9 @@ def _check_probability(p: float) -> None:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training, each element is 0 with probability `p` and divided by 1 - p otherwise (Hinton et al. 2012)."""
+    """In training, each element is 0 with probability `p` and divided by 1 - p otherwise (Hinton et al.
+    2012).
+    """
     _check_probability(p)
     if not training or p == 0.0 or input.numel() == 0:
         return input
@@ -538,13 +635,17 @@ def _feature_dropout(input: Tensor, p: float, training: bool, inplace: bool) -> 
     _check_probability(p)
     if not training or p == 0.0 or input.numel() == 0:
         return input
-    noise = wrap(random.dropout_noise(random.feature_dropout_shape(input._array.shape), input._array.dtype, p))
+    noise = wrap(
+        random.dropout_noise(random.feature_dropout_shape(input._array.shape), input._array.dtype, p)
+    )
     return input.mul_(noise) if inplace else input * noise
 
 
 def _channelwise(input: Tensor, p: float, training: bool, inplace: bool, dims: int) -> Tensor:
     if input.ndim not in (dims + 1, dims + 2):
-        raise RuntimeError(f"[dropout{dims}d] expected {dims + 1} or {dims + 2} dimensions: got {tuple(input.shape)}")
+        raise RuntimeError(
+            f"[dropout{dims}d] expected {dims + 1} or {dims + 2} dimensions: got {tuple(input.shape)}"
+        )
     if input.ndim == dims + 2:
         return _feature_dropout(input, p, training, inplace)
     result = _feature_dropout(input.unsqueeze(0), p, training, inplace)
@@ -585,18 +686,26 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 
 
 def layer_norm(
-    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """Normalisation over the last dimensions, whose sizes are `normalized_shape`."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, shape))}], but got "
             f"input of size{list(input.shape)}"
         )
     for name, v in (("weight", weight), ("bias", bias)):
         if v is not None and tuple(v.shape) != shape:
-            raise RuntimeError(f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(v.shape)} and normalized_shape = {list(shape)}")
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(v.shape)} and normalized_shape = {list(shape)}"
+            )
     return _norm.layer_norm(input, weight, bias, len(shape), eps)
 
 
@@ -610,7 +719,9 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalisation of each channel: by the batch's statistics in training, which also move the running ones."""
+    """Normalisation of each channel: by the batch's statistics in training, which also move the running
+    ones.
+    """
     named = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
     for name, v in named:
         if v is not None and v.numel() != input.shape[1]:
@@ -621,7 +732,9 @@ def batch_norm(
         return _norm.batch_norm_eval(input, weight, bias, running_mean._array, running_var._array, eps)
     size = input.numel() // max(input.shape[1], 1)
     if size <= 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {input.shape}"
+        )
     if running_mean is not None or running_var is not None:
         seen = input.detach()
         dims = [0, *range(2, input.ndim)]
@@ -656,28 +769,76 @@ def instance_norm(
 
 
 def group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """Normalisation of each of `num_groups` groups of channels of each sample."""
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     if input.shape[1] % num_groups:
         raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} "
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} "
             f"and num_groups={num_groups}"
         )
     return _norm.group_norm(input, weight, bias, num_groups, eps)
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+def rms_norm(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """The input over the root of its mean square over the last dimensions (Zhang and Sennrich 2019).
+
+    `eps` (default: the dtype's smallest step from 1) is added to the mean square.
+    """
+    import numpy as np
+
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
+    if eps is None:
+        eps = float(np.finfo(input._array.dtype).eps)
+    dims = tuple(range(-len(shape), 0))
+    result = input * ((input * input).mean(dims, True) + eps).rsqrt()
+    return result if weight is None else result * weight
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Each element over (k + alpha * mean square of `size` neighbouring channels)^beta (Krizhevsky et al.
+    2012).
+    """
+    if input.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    squares = input * input
+    flat = squares.reshape(input.shape[0], 1, input.shape[1], -1)
+    padded = pad(flat, (0, 0, size // 2, (size - 1) // 2))
+    mean = avg_pool2d(padded, (size, 1), 1).reshape(input.shape)
+    return input / (mean * alpha + k) ** beta
+
+
+def normalize(
+    input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
     """Vectors along `dim` divided by their norm, or by `eps` if that is larger."""
     from ..autograd.op import write_out
 
-    result: Tensor = write_out("normalize", input / input.norm(p, dim, True).clamp_min(eps).expand_as(input), out)
+    result: Tensor = write_out(
+        "normalize", input / input.norm(p, dim, True).clamp_min(eps).expand_as(input), out
+    )
     return result
 
 
-# ---- look-up, padding, similarity, attention ----------------------------------------------------------------
+# ---- look-up, padding, similarity, attention
+# ----------------------------------------------------------------
 
 
 def embedding(
@@ -699,7 +860,7 @@ def embedding(
         if not -n <= padding_idx < n:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= n
-    if input.numel() and not (0 <= int(input._array.min()) and int(input._array.max()) < n):
+    if input.numel() and not (int(input._array.min()) >= 0 and int(input._array.max()) < n):
         raise IndexError("index out of range in self")
     return _embedding.embedding_rows(weight, input._array, padding_idx)
 
@@ -724,7 +885,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     amounts = [int(p) for p in pad]
     if len(amounts) % 2 or len(amounts) > 2 * input.ndim:
         raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension but got padding length "
+            "Padding length should be less than or equal to two times the input dimension but got padding "
+            "length "
             f"{len(amounts)} and input of dimension {input.ndim}"
         )
     pairs = [(amounts[i], amounts[i + 1]) for i in range(0, len(amounts), 2)][::-1]
@@ -732,7 +894,9 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode == "constant":
         for d, (a, b) in enumerate(pairs, first):
             if input.shape[d] + a + b < 0:
-                raise RuntimeError(f"[pad] negative size {input.shape[d] + a + b} at dimension {d}: got padding {(a, b)}")
+                raise RuntimeError(
+                    f"[pad] negative size {input.shape[d] + a + b} at dimension {d}: got padding {(a, b)}"
+                )
         return _embedding.pad_constant(input, ((0, 0),) * first + tuple(pairs), value or 0.0)
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
@@ -798,10 +962,32 @@ def scaled_dot_product_attention(
         key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
     if is_causal:
         if attn_mask is not None:
-            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+            raise RuntimeError(
+                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            )
         attn_mask = ones(query.shape[-2], key.shape[-2], dtype=_dtype.bool_).tril()
     scores = query @ key.transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     if attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype is _dtype.bool_ else scores + attn_mask
+        scores = (
+            scores.masked_fill(~attn_mask, -math.inf)
+            if attn_mask.dtype is _dtype.bool_
+            else scores + attn_mask
+        )
     return dropout(softmax(scores, -1), dropout_p) @ value
 
+
+# What PyTorch has in its main namespace too.
+for _function in (
+    adaptive_avg_pool1d, avg_pool1d, batch_norm, bilinear, binary_cross_entropy_with_logits, celu, celu_,
+    conv1d, conv2d,
+    conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, cosine_embedding_loss, cosine_similarity,
+    dropout,
+    group_norm, hardshrink, hinge_embedding_loss, instance_norm, kl_div, layer_norm, margin_ranking_loss,
+    max_pool1d,
+    max_pool2d, max_pool3d, pairwise_distance, pixel_shuffle, pixel_unshuffle, poisson_nll_loss, prelu,
+    rms_norm, selu,
+    threshold, triplet_margin_loss,
+):  # fmt: skip
+    publish(_function, _function.__name__, "torch")
+publish(hardshrink, "hardshrink", "Tensor")
+publish(prelu, "prelu", "Tensor")

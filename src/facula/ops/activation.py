@@ -85,8 +85,12 @@ def elu(input: Any, /, alpha: float = 1.0, scale: float = 1.0, input_scale: floa
 
 
 elu.vjp(
-    input=lambda g, input, alpha, scale, input_scale: g
-    * where(input > 0, scale, exp(where(input > 0, 0.0, input) * input_scale) * (alpha * scale * input_scale))
+    input=lambda g, input, alpha, scale, input_scale: (
+        g
+        * where(
+            input > 0, scale, exp(where(input > 0, 0.0, input) * input_scale) * (alpha * scale * input_scale)
+        )
+    )
 )
 
 
@@ -107,8 +111,13 @@ def gelu_erf(input: Any, /) -> Any:
 
 
 gelu_erf.vjp(
-    input=lambda g, input: g
-    * ((erf(input * math.sqrt(0.5)) + 1) * 0.5 + input * exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi)))
+    input=lambda g, input: (
+        g
+        * (
+            (erf(input * math.sqrt(0.5)) + 1) * 0.5
+            + input * exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi))
+        )
+    )
 )
 
 
@@ -148,7 +157,13 @@ erfc.vjp(input=lambda g, input: g * (exp(-(input * input)) * (-2 / math.sqrt(mat
 
 
 # Rational approximations by W. J. Cody, "Rational Chebyshev approximation for the error function" (1969).
-_SMALL_P = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3)
+_SMALL_P = (
+    1.85777706184603153e-1,
+    3.16112374387056560e0,
+    1.13864154151050156e2,
+    3.77485237685302021e2,
+    3.20937758913846947e3,
+)
 _SMALL_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
 _MID_P = (
     2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1, 2.98635138197400131e2,
@@ -244,7 +259,9 @@ def softplus(input: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return xp.where(scaled > threshold, input, xp.logaddexp(scaled, input.dtype.type(0)) / beta)
 
 
-softplus.vjp(input=lambda g, input, beta, threshold: where(input * beta > threshold, g, g * sigmoid(input * beta)))
+softplus.vjp(
+    input=lambda g, input, beta, threshold: where(input * beta > threshold, g, g * sigmoid(input * beta))
+)
 
 
 @op()

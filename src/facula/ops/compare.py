@@ -106,7 +106,9 @@ def bitwise_left_shift(input: Any, other: Any, /) -> Any:
     """The bits of `input` moved `other` places to the left; 0 where all fall out."""
     _integers("lshift", input)
     bits = input.dtype.itemsize * 8
-    return namespace(input).where((other < 0) | (other >= bits), 0, input << (other % bits)).astype(input.dtype)
+    return (
+        namespace(input).where((other < 0) | (other >= bits), 0, input << (other % bits)).astype(input.dtype)
+    )
 
 
 @op("torch", "Tensor", promote="common", inplace=True, differentiable=False)
@@ -118,8 +120,12 @@ def bitwise_right_shift(input: Any, other: Any, /) -> Any:
 
 
 @op("torch", "Tensor", differentiable=False)
-def isclose(input: Any, other: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    """Whether `|input - other| <= atol + rtol * |other|`, element by element. RuntimeError for different dtypes."""
+def isclose(
+    input: Any, other: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """Whether `|input - other| <= atol + rtol * |other|`, element by element. RuntimeError for different
+    dtypes.
+    """
     if input.dtype != other.dtype:
         raise RuntimeError(f"[isclose] dtypes must be equal: got {input.dtype.name} and {other.dtype.name}")
     return namespace(input, other).isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)

@@ -21,13 +21,20 @@ Ints = tuple[int, ...]
 def out_sizes(sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
     """The spatial sizes of a convolution's result."""
     return tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
     )
 
 
 def _slices(offset: Ints, out: Ints, stride: Ints, dilation: Ints) -> tuple[Any, ...]:
     """Where in the padded input each output position reads for one kernel element."""
-    return (Ellipsis, *(slice(o * d, o * d + s * (n - 1) + 1, s) for o, n, s, d in zip(offset, out, stride, dilation, strict=True)))
+    return (
+        Ellipsis,
+        *(
+            slice(o * d, o * d + s * (n - 1) + 1, s)
+            for o, n, s, d in zip(offset, out, stride, dilation, strict=True)
+        ),
+    )
 
 
 def _padded(x: Any, padding: Ints) -> Any:
@@ -54,7 +61,16 @@ def _by_channel(g: Any, groups: int) -> Any:
 
 
 @op(grad_name="ConvolutionBackward0")
-def conv(input: Any, weight: Any, bias: Any = None, /, stride: Ints = (1,), padding: Ints = (0,), dilation: Ints = (1,), groups: int = 1) -> Any:
+def conv(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    /,
+    stride: Ints = (1,),
+    padding: Ints = (0,),
+    dilation: Ints = (1,),
+    groups: int = 1,
+) -> Any:
     """Cross-correlation of the input with each filter, plus the bias."""
     n, o, kernel = input.shape[0], weight.shape[0], weight.shape[2:]
     out = out_sizes(input.shape[2:], kernel, stride, padding, dilation)
@@ -84,14 +100,18 @@ def _over_places(g: Any) -> Any:
 
 
 @op(grad_name="ConvolutionBackward0")
-def conv_input(g: Any, weight: Any, /, shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
+def conv_input(
+    g: Any, weight: Any, /, shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Any:
     """The adjoint of `conv` in its input: every output value spread over the window it came from."""
     kernel = weight.shape[2:]
     n, c = shape[:2]
     out = g.shape[2:]
     w = weight.reshape(groups, weight.shape[0] // groups, -1)
     columns = (w.swapaxes(1, 2) @ _by_channel(g, groups)).reshape(c, *kernel, n, *out)
-    padded = namespace(g).zeros((c, n, *(s + 2 * p for s, p in zip(shape[2:], padding, strict=True))), g.dtype)
+    padded = namespace(g).zeros(
+        (c, n, *(s + 2 * p for s, p in zip(shape[2:], padding, strict=True))), g.dtype
+    )
     for offset in itertools.product(*map(range, kernel)):
         padded[_slices(offset, out, stride, dilation)] += columns[(slice(None), *offset)]
     inner = padded[(..., *(slice(p, p + s) for s, p in zip(shape[2:], padding, strict=True)))]
@@ -99,7 +119,9 @@ def conv_input(g: Any, weight: Any, /, shape: Ints, stride: Ints, padding: Ints,
 
 
 conv_input.vjp(
-    g=lambda h, weight, stride, padding, dilation, groups: conv(h, weight, None, stride, padding, dilation, groups),
+    g=lambda h, weight, stride, padding, dilation, groups: conv(
+        h, weight, None, stride, padding, dilation, groups
+    ),
     weight=lambda h, g, weight_shape, stride, padding, dilation, groups: conv_weight(
         g, h, weight_shape, stride, padding, dilation, groups
     ),
@@ -107,14 +129,18 @@ conv_input.vjp(
 
 
 @op(grad_name="ConvolutionBackward0")
-def conv_weight(g: Any, input: Any, /, shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
+def conv_weight(
+    g: Any, input: Any, /, shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Any:
     """The adjoint of `conv` in its weight: every output value times the window it came from."""
     columns = _columns(input, shape[2:], stride, padding, dilation, groups)
     return (_by_channel(g, groups) @ columns.swapaxes(1, 2)).reshape(shape)
 
 
 conv_weight.vjp(
-    g=lambda h, input, stride, padding, dilation, groups: conv(input, h, None, stride, padding, dilation, groups),
+    g=lambda h, input, stride, padding, dilation, groups: conv(
+        input, h, None, stride, padding, dilation, groups
+    ),
     input=lambda h, g, input_shape, stride, padding, dilation, groups: conv_input(
         g, h, input_shape, stride, padding, dilation, groups
     ),

@@ -15,7 +15,12 @@ from .pointwise import conj
 def contract(operands: Any, /, subscripts: tuple[str, ...], output: str) -> Any:
     """Sum of products: `numpy.einsum` where no letter occurs twice in an operand or in one operand alone."""
     equation = ",".join(subscripts) + "->" + output
-    return namespace(operands[0]).einsum(equation, *operands, optimize=len(operands) > 1)
+    xp = namespace(operands[0])
+    dtype = operands[0].dtype
+    if dtype.itemsize == 2 and dtype.kind in "fV":  # halves are added up in float32
+        wide = [x.astype("float32") for x in operands]
+        return xp.asarray(xp.einsum(equation, *wide, optimize=len(operands) > 1), order="C").astype(dtype)
+    return xp.asarray(xp.einsum(equation, *operands, optimize=len(operands) > 1), order="C")
 
 
 def _contract_operands(g: Any, operands: Any, subscripts: tuple[str, ...], output: str) -> list[Any]:
@@ -44,7 +49,9 @@ def _parse(equation: str, operands: list[Tensor]) -> tuple[list[str], str]:
     for t, x in zip(terms, operands, strict=True):
         n = x.ndim - len(t.replace("...", ""))
         if n < 0 or (n and "..." not in t):
-            raise RuntimeError(f"einsum(): the subscripts '{t}' do not fit an operand with {x.ndim} dimensions")
+            raise RuntimeError(
+                f"einsum(): the subscripts '{t}' do not fit an operand with {x.ndim} dimensions"
+            )
         named.append(t.replace("...", dots[len(dots) - n :]))
     if arrow:
         output = right.replace("...", dots)
@@ -63,7 +70,10 @@ def _simplified(x: Tensor, letters: str, sizes: dict[str, int], needed: str) -> 
             i = letters.index(c)
             j = letters.index(c, i + 1)
             if x.shape[i] != x.shape[j]:
-                raise RuntimeError(f"einsum(): subscript {c} is repeated but the sizes differ: got {x.shape[i]} and {x.shape[j]}")
+                raise RuntimeError(
+                    f"einsum(): subscript {c} is repeated but the sizes differ: got {x.shape[i]} and "
+                    f"{x.shape[j]}"
+                )
             x = x.diagonal(0, i, j)
             letters = letters[:i] + letters[i + 1 : j] + letters[j + 1 :] + c
     lonely = [i for i, c in enumerate(letters) if c not in needed]
@@ -79,13 +89,16 @@ def _simplified(x: Tensor, letters: str, sizes: dict[str, int], needed: str) -> 
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Sums of products over named dimensions: each operand's dimensions get letters, those not in the result are summed.
 
-    `...` stands for further dimensions, which broadcast. RuntimeError if the equation does not fit the operands.
+    `...` stands for further dimensions, which broadcast. RuntimeError if the equation does not fit the
+    operands.
 
     >>> import facula
     >>> facula.einsum("ij,kj->ik", facula.ones(2, 3), facula.ones(4, 3)).shape
     facula.Size([2, 4])
     """
-    given = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    given = (
+        list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    )
     terms, output = _parse(equation, given)
     sizes: dict[str, int] = {}
     for x, letters in zip(given, terms, strict=True):
@@ -97,13 +110,16 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     for k, (x, letters) in enumerate(zip(given, terms, strict=True)):
         needed = output + "".join(t for i, t in enumerate(terms) if i != k)
         parts.append(_simplified(x, letters, sizes, needed))
-    # A dimension that is 1 in every operand that has it may have been dropped from some: all keep it or one does.
+    # A dimension that is 1 in every operand that has it may have been dropped from some: all keep it or one
+    # does.
     return contract([x for x, _ in parts], tuple([s for _, s in parts]), output)
 
 
 @public("torch")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
-    """Products summed over `dims`: a number (the last of `a` with the first of `b`) or two lists of dimensions."""
+    """Products summed over `dims`: a number (the last of `a` with the first of `b`) or two lists of
+    dimensions.
+    """
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):
@@ -112,10 +128,16 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
         over_a, over_b = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
-        over_a, over_b = [normalize_dim(d, a.ndim) for d in over_a], [normalize_dim(d, b.ndim) for d in over_b]
+        over_a, over_b = (
+            [normalize_dim(d, a.ndim) for d in over_a],
+            [normalize_dim(d, b.ndim) for d in over_b],
+        )
     for i, j in zip(over_a, over_b, strict=True):
         if a.shape[i] != b.shape[j]:
-            raise RuntimeError(f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}")
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and "
+                f"second has size {b.shape[j]} in dim {j}"
+            )
     keep_a = [i for i in range(a.ndim) if i not in over_a]
     keep_b = [i for i in range(b.ndim) if i not in over_b]
     n = 1
@@ -158,25 +180,35 @@ def kron(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
 
 
 @public("torch", "Tensor")
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Tensor:
     """`beta * input + alpha * bmm(batch1, batch2)`."""
     product = batch1.bmm(batch2)
     product = product if alpha == 1 else product * alpha
-    result: Tensor = write_out("baddbmm", product if beta == 0 else product + (input if beta == 1 else input * beta), out)
+    result: Tensor = write_out(
+        "baddbmm", product if beta == 0 else product + (input if beta == 1 else input * beta), out
+    )
     return result
 
 
 @public("torch", "Tensor")
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+def addbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Tensor:
     """`beta * input + alpha * sum over the batch of batch1 @ batch2`."""
     product = batch1.bmm(batch2).sum(0)
     product = product if alpha == 1 else product * alpha
-    result: Tensor = write_out("addbmm", product if beta == 0 else product + (input if beta == 1 else input * beta), out)
+    result: Tensor = write_out(
+        "addbmm", product if beta == 0 else product + (input if beta == 1 else input * beta), out
+    )
     return result
 
 
 @public("torch", "Tensor")
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+def addmv(
+    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`."""
     product = mat.mv(vec) * alpha
     result: Tensor = write_out("addmv", product if beta == 0 else input * beta + product, out)
@@ -184,7 +216,9 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 
 
 @public("torch", "Tensor")
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+def addr(
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`."""
     product = vec1.outer(vec2) * alpha
     result: Tensor = write_out("addr", product if beta == 0 else input * beta + product, out)
@@ -213,7 +247,9 @@ def matrix_power(input: Tensor, n: int, *, out: Any = None) -> Tensor:
     if n < 0:
         raise NotImplementedError("[matrix_power] negative powers are not supported")
     if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
-        raise RuntimeError(f"linalg.matrix_power: A must be batches of square matrices, but they are {tuple(input.shape)}")
+        raise RuntimeError(
+            f"linalg.matrix_power: A must be batches of square matrices, but they are {tuple(input.shape)}"
+        )
     from ..factory import eye
 
     result, power = None, input
@@ -230,7 +266,10 @@ def matrix_power(input: Tensor, n: int, *, out: Any = None) -> Tensor:
 
 def _cross(input: Tensor, other: Tensor, dim: int) -> Tensor:
     if input.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}")
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and "
+            f"{other.shape[dim]}"
+        )
     a, b = (input.roll(-1, dim), other.roll(-1, dim))
     return a * other.roll(-2, dim) - input.roll(-2, dim) * b
 
@@ -263,7 +302,9 @@ def trace(input: Tensor) -> Tensor:
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
     """The p-norm distance of every row of `x1` (..., P, M) from every row of `x2` (..., R, M): (..., P, R)."""
     if x1.shape[-1] != x2.shape[-1]:
-        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
     return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
 
 

@@ -27,7 +27,9 @@ def embedding_grad(g: Any, /, index: Any, padding_idx: int | None, shape: tuple[
     return result
 
 
-embedding_rows.vjp(weight=lambda g, weight_shape, index, padding_idx: embedding_grad(g, index, padding_idx, weight_shape))
+embedding_rows.vjp(
+    weight=lambda g, weight_shape, index, padding_idx: embedding_grad(g, index, padding_idx, weight_shape)
+)
 
 
 def _embedding_grad_g(h: Any, index: Any, padding_idx: int | None) -> Any:

@@ -1,4 +1,6 @@
-"""float16 and bfloat16 in ops whose definition would round at every step: computed in float32, rounded once."""
+"""float16 and bfloat16 in ops whose definition would round at every step: computed in float32, rounded
+once.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ Shape = tuple[int, ...]
 
 
 def _basic_name(input: Any, index: tuple[Any, ...]) -> str:
-    """The node's name: PyTorch applies one view after the other, and the last one that does something shows."""
+    """The node's name: PyTorch applies one view after the other, and the last one that does something
+    shows.
+    """
     if index == (slice(None),):
         return "SliceBackward0"
     name = "AliasBackward0"
@@ -55,7 +57,7 @@ def index(input: Any, /, index: tuple[Any, ...]) -> Any:
     at = [i for i, a in enumerate(index) if not isinstance(a, slice)]
     if len(at) == 1 and index[at[0]] is not Ellipsis and index[at[0]].dtype != bool:
         return xp.take(input, index[at[0]], axis=at[0])  # quicker than general indexing
-    return xp.ascontiguousarray(input[index])
+    return xp.asarray(input[index], order="C")
 
 
 @op()
@@ -122,7 +124,8 @@ def assign(target: Tensor, value: Any) -> Tensor:
         n not in (1, m) for n, m in zip(reversed(shape), reversed(target._array.shape), strict=False)
     ):
         raise RuntimeError(
-            f"The expanded size of the tensor {tuple(target.shape)} must match the existing size {tuple(shape)}: "
+            f"The expanded size of the tensor {tuple(target.shape)} must match the existing size "
+            f"{tuple(shape)}: "
             "lengths must be equal or 1"
         )
     if shape and 0 in target._array.strides:
@@ -130,7 +133,9 @@ def assign(target: Tensor, value: Any) -> Tensor:
     if lead > 0:
         source = source.reshape(shape[lead:])
         value = value.reshape(shape[lead:]) if isinstance(value, Tensor) else source
-    if check_inplace(target) and (target._requires_grad or (isinstance(value, Tensor) and value._requires_grad)):
+    if check_inplace(target) and (
+        target._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+    ):
         return apply_inplace(copy.op, (target, value))
     kind = getattr(source, "dtype", None)
     if kind is not None and kind.kind == "c" and target._array.dtype.kind != "c":
@@ -148,8 +153,12 @@ def assign(target: Tensor, value: Any) -> Tensor:
 
 def _split(x: Tensor, key: Any) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
     """A key as a basic part (numbers, slices, None, ...) and an index by arrays for what that part leaves."""
-    if isinstance(key, list) and len(key) < 32 and any(
-        v is None or v is Ellipsis or isinstance(v, (Tensor, list, tuple, slice, np.ndarray)) for v in key
+    if (
+        isinstance(key, list)
+        and len(key) < 32
+        and any(
+            v is None or v is Ellipsis or isinstance(v, (Tensor, list, tuple, slice, np.ndarray)) for v in key
+        )
     ):
         key = tuple(key)  # by old custom
     items = list(key) if isinstance(key, tuple) else [key]
@@ -202,7 +211,8 @@ def _as_index(item: Any) -> int:
         return int(item.__index__())
     except AttributeError:
         raise (IndexError if isinstance(item, float) else TypeError)(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+            "indices "
             f"(got {type(item).__name__})"
         ) from None
 
@@ -214,12 +224,15 @@ def _axis_as_dimension(error: IndexError) -> IndexError:
 @public("Tensor")
 def __getitem__(self: Tensor, key: Any) -> Tensor:
     """Part of the tensor: a view for numbers, slices, None and ...; a copy for arrays and masks."""
-    if type(key) is int and self._array.ndim and 0 <= key < len(self._array):  # the way that loops over data sets go
+    if (
+        type(key) is int and self._array.ndim and 0 <= key < len(self._array)
+    ):  # the way that loops over data sets go
         return basic_index(self, (key,))
     basic, arrays = _split(self, key)
     if type(key) is int and self.ndim == 0:
         raise IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
+            "to convert a "
             "0-dim tensor to a number"
         )
     try:
@@ -253,7 +266,9 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
 
 
 def _assignable(target: Tensor, value: Any) -> Any:
-    """A number that may be written into `target`. TypeError for what is no number, RuntimeError for a complex one."""
+    """A number that may be written into `target`. TypeError for what is no number, RuntimeError for a
+    complex one.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, (bool, int, float, complex)):
@@ -275,7 +290,8 @@ def _put(target: Tensor, indices: tuple[Any, ...], value: Any, accumulate: bool)
     if isinstance(value, Tensor) and value._array.dtype != target._array.dtype:
         if value.ndim:
             raise RuntimeError(
-                f"Index put requires the source and destination dtypes match, got {target.dtype} for the destination and "
+                f"Index put requires the source and destination dtypes match, got {target.dtype} for the "
+                "destination and "
                 f"{value.dtype} for the source."
             )
         value = value.to(target.dtype)
@@ -284,10 +300,13 @@ def _put(target: Tensor, indices: tuple[Any, ...], value: Any, accumulate: bool)
         np.broadcast_shapes(np.shape(source), target._array[indices].shape)
     except ValueError:
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(np.shape(source))} cannot be broadcast to indexing result of "
+            f"shape mismatch: value tensor of shape {list(np.shape(source))} cannot be broadcast to "
+            "indexing result of "
             f"shape {list(target._array[indices].shape)}"
         ) from None
-    if check_inplace(target) and (target._requires_grad or (isinstance(value, Tensor) and value._requires_grad)):
+    if check_inplace(target) and (
+        target._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+    ):
         return apply_inplace(index_put.op, (target, value, indices, accumulate))
     if accumulate:
         np.add.at(target._array, indices, source)
@@ -330,11 +349,14 @@ def _check_index(name: str, index: Any, shape: Shape, dim: int) -> None:
         n = shape[dim] if shape else 1
         if len(shape) != index.ndim and shape and index.ndim:
             raise RuntimeError(
-                f"[{name}] index must have the same number of dimensions as input: got {index.ndim} and {len(shape)}"
+                f"[{name}] index must have the same number of dimensions as input: got {index.ndim} and "
+                f"{len(shape)}"
             )
         low, high = int(index.min()), int(index.max())
         if low < 0 or high >= n:
-            raise RuntimeError(f"index {low if low < 0 else high} is out of bounds for dimension {dim} with size {n}")
+            raise RuntimeError(
+                f"index {low if low < 0 else high} is out of bounds for dimension {dim} with size {n}"
+            )
 
 
 @op(grad_name="GatherBackward0")
@@ -411,14 +433,16 @@ def _scatter_src(g: Any, src_shape: Shape, dim: int, index: Any, mode: str) -> A
     for d, n in enumerate(src_shape):
         if picked.shape[d] != n:  # only the corner of src that index covers was read
             shape = tuple(picked.shape)
-            picked = unslice(picked, shape[:d] + (n,) + shape[d + 1 :], d, 0, shape[d], 1)
+            picked = unslice(picked, (*shape[:d], n, *shape[d + 1:]), d, 0, shape[d], 1)
     return picked
 
 
 scatter_into.vjp(input=_scatter_input, src=_scatter_src)
 
 
-def _scatter_arguments(name: str, input: Tensor, dim: int, index: Any, src: Any, mode: str) -> tuple[Any, ...]:
+def _scatter_arguments(
+    name: str, input: Tensor, dim: int, index: Any, src: Any, mode: str
+) -> tuple[Any, ...]:
     if isinstance(src, Tensor) and src._array.dtype != input._array.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
     return (input, src, normalize_dim(dim, input.ndim), index._array, mode)
@@ -428,13 +452,19 @@ _MODES = {None: "set", "add": "add", "multiply": "multiply"}
 
 
 @public("torch", "Tensor")
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> Tensor:
     """A copy of `input` with `src` (a tensor) or `value` (a number) written at `index` along `dim`."""
-    return scatter_into(*_scatter_arguments("scatter", input, dim, index, value if src is None else src, _MODES[reduce]))
+    return scatter_into(
+        *_scatter_arguments("scatter", input, dim, index, value if src is None else src, _MODES[reduce])
+    )
 
 
 @public("Tensor")
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None) -> Tensor:
+def scatter_(
+    self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> Tensor:
     """Write `src` (a tensor) or `value` (a number) into this tensor at `index` along `dim`."""
     args = _scatter_arguments("scatter", self, dim, index, value if src is None else src, _MODES[reduce])
     return apply_inplace(scatter_into.op, args)
@@ -483,7 +513,9 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> 
     dim = normalize_dim(dim, input.ndim)
     n = input.shape[dim] if input.ndim else 1
     if index.numel() and not (int(index._array.min()) >= 0 and int(index._array.max()) < n):
-        raise IndexError(f"[index_select] index out of range: got {index.tolist()} for dimension {dim} with size {n}")
+        raise IndexError(
+            f"[index_select] index out of range: got {index.tolist()} for dimension {dim} with size {n}"
+        )
     if input.ndim == 0:
         return input.clone()
     return write_out("index_select", take_rows(input, dim, index._array.reshape(-1)), out)
@@ -497,7 +529,9 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     if mask._array.dtype != bool:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask: got {mask.dtype}")
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
-    return write_out("masked_select", mask_select(input.expand(shape), np.broadcast_to(mask._array, shape)), out)
+    return write_out(
+        "masked_select", mask_select(input.expand(shape), np.broadcast_to(mask._array, shape)), out
+    )
 
 
 @op(grad_name="MaskedSelectBackward0")
@@ -525,7 +559,8 @@ fill_where.vjp(
 def _mask(mask: Any) -> Any:
     if not isinstance(mask, Tensor) or mask._array.dtype != bool:
         raise RuntimeError(
-            f"masked_fill only supports boolean masks, but got mask with dtype {getattr(mask, 'dtype', type(mask).__name__)}"
+            "masked_fill only supports boolean masks, but got mask with dtype "
+            f"{getattr(mask, 'dtype', type(mask).__name__)}"
         )
     return mask
 
@@ -542,7 +577,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     return apply_inplace(fill_where.op, (self, _mask(mask), value))
 
 
-@op("torch", differentiable=False, name="argwhere")
+@op("torch", "Tensor", differentiable=False, name="argwhere")
 def argwhere(input: Any, /) -> Any:
     """The indices of all non-zero elements, one row each."""
     return namespace(input).argwhere(input)

@@ -1,4 +1,6 @@
-"""Small methods of tensors that are no operations: questions about them, their memory, exchange with other libraries."""
+"""Small methods of tensors that are no operations: questions about them, their memory, exchange with
+other libraries.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,9 @@ def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
 
 @public("Tensor")
 def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Replace every element by what a Python function makes of it and that of another tensor: slow, not recorded."""
+    """Replace every element by what a Python function makes of it and that of another tensor: slow, not
+    recorded.
+    """
     check_inplace(self)
     if self._requires_grad or tensor._requires_grad:
         raise TypeError("map_ is only implemented on tensors that don't require grad")
@@ -181,7 +185,9 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 def _h(self: Tensor) -> Tensor:
     if self._array.ndim not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._array.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self._array.ndim}-D tensor."
+        )
     result: Tensor = conj(self.transpose(0, 1) if self._array.ndim else self)
     return result
 

@@ -62,7 +62,9 @@ nll_loss.vjp(
 
 
 @op()
-def nll_loss_grad(g: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str, shape: tuple[int, ...]) -> Any:
+def nll_loss_grad(
+    g: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str, shape: tuple[int, ...]
+) -> Any:
     """The gradient of `nll_loss`: minus the weight at each target, zero elsewhere."""
     xp = namespace(g)
     result = xp.zeros(shape, g.dtype)
@@ -88,13 +90,17 @@ def cross_entropy(input: Any, /, target: Any, ignore_index: int, reduction: str)
 
 
 cross_entropy.vjp(
-    input=lambda g, input, target, ignore_index, reduction: cross_entropy_grad(g, input, target, ignore_index, reduction)
+    input=lambda g, input, target, ignore_index, reduction: cross_entropy_grad(
+        g, input, target, ignore_index, reduction
+    )
 )
 
 
 @op()
 def cross_entropy_grad(g: Any, input: Any, /, target: Any, ignore_index: int, reduction: str) -> Any:
-    """The gradient of `cross_entropy`: for each target that counts, the softmax less one at the target's place."""
+    """The gradient of `cross_entropy`: for each target that counts, the softmax less one at the target's
+    place.
+    """
     slopes = nll_loss_grad.op.forward(g, target, None, ignore_index, reduction, input.shape)
     return log_softmax_grad.op.forward(slopes, log_softmax.op.forward(input, 1), 1)
 
@@ -104,7 +110,9 @@ def _cross_entropy_grad_g(h: Any, input: Any, target: Any, ignore_index: int, re
     return nll_loss(centered, target, None, ignore_index, reduction)
 
 
-def _cross_entropy_grad_input(h: Any, g: Any, input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+def _cross_entropy_grad_input(
+    h: Any, g: Any, input: Any, target: Any, ignore_index: int, reduction: str
+) -> Any:
     slopes = nll_loss_grad(g, target, None, ignore_index, reduction, tuple(input.shape))
     return softmax_grad(-h * sum(slopes, (1,), True, None), softmax(input, 1), 1)
 
@@ -161,15 +169,21 @@ smooth_l1.vjp(
 
 @op(grad_name="HuberLossBackward0")
 def huber(input: Any, target: Any, /, delta: float, reduction: str) -> Any:
-    """Half the squared error where it is below delta, delta * (absolute error - delta / 2) beyond (Huber 1964)."""
+    """Half the squared error where it is below delta, delta * (absolute error - delta / 2) beyond (Huber
+    1964).
+    """
     xp = namespace(input)
     d = xp.abs(input - target)
     return _reduced(xp.where(d < delta, d * d * 0.5, (d - 0.5 * delta) * delta), reduction)
 
 
 huber.vjp(
-    input=lambda g, input, target, delta, reduction: _each(g * delta, _smooth_slope(input, target, delta), reduction),
-    target=lambda g, input, target, delta, reduction: _each(g * -delta, _smooth_slope(input, target, delta), reduction),
+    input=lambda g, input, target, delta, reduction: _each(
+        g * delta, _smooth_slope(input, target, delta), reduction
+    ),
+    target=lambda g, input, target, delta, reduction: _each(
+        g * -delta, _smooth_slope(input, target, delta), reduction
+    ),
 )
 
 
@@ -221,10 +235,7 @@ def _bce_logits_input(g: Any, input: Any, target: Any, weight: Any, pos_weight: 
 
 
 def _bce_logits_target(g: Any, input: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
-    if pos_weight is None:
-        slope = -input
-    else:
-        slope = -input - (pos_weight - 1) * log(sigmoid(input))
+    slope = -input if pos_weight is None else -input - (pos_weight - 1) * log(sigmoid(input))
     if weight is not None:
         slope = slope * weight
     return _each(g, slope, reduction)
@@ -235,11 +246,15 @@ bce_with_logits.vjp(input=_bce_logits_input, target=_bce_logits_target)
 
 @op(grad_name="KlDivBackward0")
 def kl_div(input: Any, target: Any, /, log_target: bool) -> Any:
-    """target * (log(target) - input), element by element; with `log_target` the target is given as its logarithm."""
+    """target * (log(target) - input), element by element; with `log_target` the target is given as its
+    logarithm.
+    """
     xp = namespace(input)
     if log_target:
         return xp.exp(target) * (target - input)
-    return xp.where(target > 0, target * (xp.log(xp.where(target > 0, target, 1)) - input), target.dtype.type(0))
+    return xp.where(
+        target > 0, target * (xp.log(xp.where(target > 0, target, 1)) - input), target.dtype.type(0)
+    )
 
 
 def _kl_input(g: Any, target: Any, log_target: bool) -> Any:

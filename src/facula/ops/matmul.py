@@ -27,9 +27,13 @@ def _name(input: Any, other: Any) -> str:
 def check_matmul(name: str, a: Any, b: Any) -> None:
     """RuntimeError unless the operands of a matrix product fit together."""
     if a.ndim == 0 or b.ndim == 0:
-        raise RuntimeError(f"[{name}] both arguments to matmul need to be at least 1D: got {a.shape} and {b.shape}")
+        raise RuntimeError(
+            f"[{name}] both arguments to matmul need to be at least 1D: got {a.shape} and {b.shape}"
+        )
     if a.dtype != b.dtype:
-        raise RuntimeError(f"[{name}] expected both matrices to have the same dtype: got {a.dtype} and {b.dtype}")
+        raise RuntimeError(
+            f"[{name}] expected both matrices to have the same dtype: got {a.dtype} and {b.dtype}"
+        )
     inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
     if a.shape[-1] != inner:
         raise RuntimeError(
@@ -119,7 +123,9 @@ def linear(input: Any, weight: Any, bias: Any = None, /) -> Any:
     if bias is None:
         return result
     if bias.shape not in (result.shape[-1:], (), (1,)) and weight.ndim == 2 and bias.ndim < 2:
-        raise RuntimeError(f"[linear] bias must have one number for each output: got {bias.shape} and {weight.shape}")
+        raise RuntimeError(
+            f"[linear] bias must have one number for each output: got {bias.shape} and {weight.shape}"
+        )
     return result + bias
 
 

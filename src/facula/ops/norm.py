@@ -107,8 +107,9 @@ def _given(x: Any, mean: Any, var: Any, eps: float) -> Any:
 
 
 batch_norm_eval.vjp(
-    input=lambda g, weight, var, eps: g
-    * per_channel(rsqrt(var + eps) if weight is None else rsqrt(var + eps) * weight, len(g.shape)),
+    input=lambda g, weight, var, eps: (
+        g * per_channel(rsqrt(var + eps) if weight is None else rsqrt(var + eps) * weight, len(g.shape))
+    ),
     weight=lambda g, input, mean, var, eps: _channel_sums(g * _given(input, mean, var, eps)),
     bias=lambda g: _channel_sums(g),
 )
@@ -130,7 +131,9 @@ def _grouped(x: Any, groups: int) -> Any:
 
 def _group_input(g: Any, input: Any, weight: Any, groups: int, eps: float) -> Any:
     g = g if weight is None else g * per_channel(weight, len(g.shape))
-    return reshape(_normalized_input(_grouped(g, groups), _grouped(input, groups), (2,), eps), tuple(input.shape))
+    return reshape(
+        _normalized_input(_grouped(g, groups), _grouped(input, groups), (2,), eps), tuple(input.shape)
+    )
 
 
 group_norm.vjp(

@@ -95,7 +95,10 @@ def _t(self: Tensor) -> Tensor:
 
 def _mt(self: Tensor) -> Tensor:
     if self._array.ndim < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self._array.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._array.ndim}-D "
+            "tensor."
+        )
     return shape.transpose(self, self._array.ndim - 2, self._array.ndim - 1)
 
 

@@ -1,4 +1,6 @@
-"""Functions of the order of elements: medians, quantiles, running extremes, places in sorted sequences, counts."""
+"""Functions of the order of elements: medians, quantiles, running extremes, places in sorted sequences,
+counts.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,10 @@ aminmax_result = return_type("aminmax", "min", "max")
 
 def _pick(input: Tensor, dim: int, index: Any, keepdim: bool, node: str, kind: Any) -> Any:
     """Values and indices at one place along a dimension; `index` still has that dimension."""
-    values, places = reduce.picked(input, dim, index, node), wrap(np.ascontiguousarray(index))
-    return kind(values, places) if keepdim or not input.ndim else kind(values.squeeze(dim), places.squeeze(dim))
+    values, places = reduce.picked(input, dim, index, node), wrap(np.asarray(index, order="C"))
+    return (
+        kind(values, places) if keepdim or not input.ndim else kind(values.squeeze(dim), places.squeeze(dim))
+    )
 
 
 @public("torch", "Tensor")
@@ -65,7 +69,9 @@ def _middle(name: str, a: Any, dim: int) -> Any:
 
 @public("torch", "Tensor")
 def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The median (the lower of two) of all elements, or along a dimension with its index; NaN if there is one."""
+    """The median (the lower of two) of all elements, or along a dimension with its index; NaN if there is
+    one.
+    """
     return _median("median", input, dim, keepdim)
 
 
@@ -117,17 +123,24 @@ def cummin(input: Tensor, dim: int) -> Any:
 @public("torch", "Tensor")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element, of all or along a dimension."""
-    return aminmax_result(input.amin(() if dim is None else dim, keepdim), input.amax(() if dim is None else dim, keepdim))
+    return aminmax_result(
+        input.amin(() if dim is None else dim, keepdim), input.amax(() if dim is None else dim, keepdim)
+    )
 
 
 @public("torch", "Tensor")
-def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
     """The q-th quantiles (0 to 1) of all elements or along a dimension; several of them come first in the result.
 
     `interpolation`: "linear", "lower", "higher", "midpoint" or "nearest".
     """
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
-        raise RuntimeError(f"quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}")
+        raise RuntimeError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+            f"{interpolation}"
+        )
     if not input.is_floating_point():
         raise RuntimeError("quantile() input tensor must be either float or double dtype")
     several = isinstance(q, Tensor) and q.ndim == 1
@@ -145,7 +158,9 @@ def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = Fals
         low, high = int(np.floor(place)), int(np.ceil(place))
         if interpolation == "nearest":
             low = high = int(np.rint(place))
-        weight = {"linear": place - low, "lower": 0.0, "higher": 1.0, "midpoint": 0.5, "nearest": 0.0}[interpolation]
+        weight = {"linear": place - low, "lower": 0.0, "higher": 1.0, "midpoint": 0.5, "nearest": 0.0}[
+            interpolation
+        ]
         a, b = ordered.narrow(at, low, 1), ordered.narrow(at, high, 1)
         value = a.lerp(b, weight) if low != high else a
         if dim is None:
@@ -173,7 +188,9 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
 
 @public("torch")
-def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """Standard deviation and mean."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -181,7 +198,9 @@ def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool
 
 
 @public("torch")
-def var_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """Variance and mean."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -197,7 +216,9 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
 
 
 @public("torch", "Tensor")
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
     """Differences of neighbours along a dimension, `n` times over; bool elements: whether they differ."""
     from .overloads import cat
 
@@ -221,7 +242,8 @@ def msort(input: Tensor) -> Tensor:
 
 @public("torch")
 def searchsorted(
-    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None =
+    None,
     out: Any = None, sorter: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Where each value would have to be inserted in a sorted last dimension: before equal ones, or after if `right`.
@@ -238,8 +260,10 @@ def searchsorted(
     else:
         if a.shape[:-1] != v.shape[:-1]:
             raise RuntimeError(
-                "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
-                f"tensor must match, but we got boundaries tensor {list(a.shape)} and input value tensor {list(v.shape)}"
+                "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor "
+                "and input value "
+                f"tensor must match, but we got boundaries tensor {list(a.shape)} and input value tensor "
+                f"{list(v.shape)}"
             )
         rows = zip(a.reshape(-1, a.shape[-1]), v.reshape(-1, v.shape[-1]), strict=True)
         found = np.stack([np.searchsorted(s, x, how) for s, x in rows]).reshape(v.shape)
@@ -248,7 +272,9 @@ def searchsorted(
 
 
 @public("torch")
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Tensor:
+def bucketize(
+    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None
+) -> Tensor:
     """The number of the bucket between sorted boundaries that each value falls into."""
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
@@ -257,7 +283,9 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 
 @public("torch", "Tensor")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Any = None) -> Tensor:
-    """How many elements fall into each of `bins` equal parts of [min, max] (by default of the elements' range)."""
+    """How many elements fall into each of `bins` equal parts of [min, max] (by default of the elements'
+    range).
+    """
     a = input._array.reshape(-1)
     if not input.is_floating_point():
         raise NotImplementedError(f'"histogram_cpu" not implemented for {input.dtype}')
@@ -282,8 +310,12 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
 
 
 @public("torch", "Tensor")
-def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
-    """The elements without repetitions of their predecessor; on request where each went and how long each run was."""
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The elements without repetitions of their predecessor; on request where each went and how long each
+    run was.
+    """
     a = input._array
     if dim is not None:
         raise NotImplementedError("[unique_consecutive] dim is not supported")
@@ -317,4 +349,6 @@ def _trapezoids(y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
     if x is None:
         return middle * dx
     steps = diff(x)
-    return middle * (steps if steps.ndim == y.ndim else steps.reshape([-1 if i == dim else 1 for i in range(y.ndim)]))
+    return middle * (
+        steps if steps.ndim == y.ndim else steps.reshape([-1 if i == dim else 1 for i in range(y.ndim)])
+    )

@@ -24,7 +24,8 @@ topk_result = return_type("topk", "values", "indices")
 
 
 in_float32(
-    pointwise.addcmul, pointwise.addcdiv, pointwise.clamp, pointwise.lerp, pointwise.round, pointwise.logaddexp,
+    pointwise.addcmul, pointwise.addcdiv, pointwise.clamp, pointwise.lerp, pointwise.round,
+    pointwise.logaddexp,
     pointwise.rsqrt, pointwise.reciprocal,
 )  # fmt: skip
 
@@ -49,7 +50,10 @@ def sizes_of(name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
         args = tuple(args[0])
     for a in args:
         if builtins.type(a) is not int and (isinstance(a, bool) or not hasattr(a, "__index__")):
-            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, but found element of type {type(a).__name__}")
+            raise TypeError(
+                f"{name}(): argument 'size' must be tuple of ints, but found element of type "
+                f"{type(a).__name__}"
+            )
     return tuple([int(a) for a in args])
 
 
@@ -194,13 +198,19 @@ def _raw(x: Any) -> Any:
 
 @public("torch")
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
-    """`input` where the condition is True, `other` elsewhere; with the condition alone: its non-zero indices."""
+    """`input` where the condition is True, `other` elsewhere; with the condition alone: its non-zero
+    indices.
+    """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if condition._array.dtype not in (bool, np.uint8):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
     target = _dtype.result_dtype([_raw(input), _raw(other)])
-    sides = [s.to(target) if isinstance(s, Tensor) else np.asarray(s).astype(target.numpy) for s in (input, other)]
+    sides = [
+        s.to(target) if isinstance(s, Tensor) else np.asarray(s).astype(target.numpy) for s in (input, other)
+    ]
     return pointwise.where(condition.to(_dtype.bool_), *sides, out=out)
 
 
@@ -272,13 +282,17 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 @public("torch", "Tensor")
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
     """Whether all elements are close; see `isclose`."""
     return bool(compare.isclose(input, other, rtol, atol, equal_nan).all())
 
 
 def numpy_names(name: str, dim: Any, keepdim: bool, given: dict[str, Any]) -> tuple[Any, bool]:
-    """`dim` and `keepdim` where NumPy's names `axis` and `keepdims` were used. TypeError for any other name."""
+    """`dim` and `keepdim` where NumPy's names `axis` and `keepdims` were used. TypeError for any other
+    name.
+    """
     for key, value in given.items():
         if key == "axis":
             dim = value
@@ -306,7 +320,9 @@ def sum(
         dim, keepdim = numpy_names("sum", dim, keepdim, numpy)
     if dim is None and dtype is None and out is None:
         return reduce.sum(input, None, keepdim, None)
-    return write_out("sum", reduce.sum(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out)
+    return write_out(
+        "sum", reduce.sum(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out
+    )
 
 
 @public("torch", "Tensor")
@@ -316,7 +332,9 @@ def mean(
     """Mean of all elements, or over one or several dimensions. RuntimeError for integers without `dtype`."""
     if numpy:
         dim, keepdim = numpy_names("mean", dim, keepdim, numpy)
-    return write_out("mean", reduce.mean(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out)
+    return write_out(
+        "mean", reduce.mean(input, dims_of(dim, input._array.ndim), keepdim, numpy_dtype(dtype)), out
+    )
 
 
 def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
@@ -329,9 +347,15 @@ def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
 
 @public("torch", "Tensor")
 def var(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None,
+    input: Tensor,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    out: Any = None,
     **numpy: Any,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Variance with `correction` (default 1: Bessel's) taken from the number of elements in the divisor."""
     if numpy:
         dim, keepdim = numpy_names("var", dim, keepdim, numpy)
@@ -341,9 +365,15 @@ def var(
 
 @public("torch", "Tensor")
 def std(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None,
+    input: Tensor,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    out: Any = None,
     **numpy: Any,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Standard deviation: the square root of `var`."""
     if numpy:
         dim, keepdim = numpy_names("std", dim, keepdim, numpy)
@@ -397,7 +427,9 @@ def max(
 def min(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None, **numpy: Any
 ) -> Any:
-    """Smallest element; along `dim` a pair (values, indices); with another tensor, the smaller of each pair."""
+    """Smallest element; along `dim` a pair (values, indices); with another tensor, the smaller of each
+    pair.
+    """
     if numpy:
         dim, keepdim = numpy_names("min", dim, keepdim, numpy)
     return _extreme("min", input, dim if other is None else other, keepdim, out)
@@ -406,7 +438,8 @@ def min(
 def _check_extreme(name: str, input: Tensor, dim: Any) -> None:
     if input.numel() == 0 and (dim is None or dim == ()):
         raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the "
             "'dim' argument."
         )
 
@@ -427,7 +460,10 @@ def amin(input: Tensor, dim: Any = (), keepdim: bool = False, *, out: Any = None
 
 def _arg(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Tensor:
     if input.numel() == 0 and (dim is None or input.shape[dim] == 0):
-        raise IndexError(f"{name}(): Expected reduction dim {'to be specified for input.numel() == 0' if dim is None else f'{dim} to have non-zero size'}.")
+        raise IndexError(
+            f"{name}(): Expected reduction dim "
+            f"{'to be specified for input.numel() == 0' if dim is None else f'{dim} to have non-zero size'}."
+        )
     if input._array.dtype == bool:
         raise RuntimeError(f"{name}(): does not support bool input")
     dim = None if dim is None or input.ndim == 0 else normalize_dim(dim, input.ndim)
@@ -481,7 +517,9 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Te
 @public("torch", "Tensor")
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
     """Running product along a dimension."""
-    return write_out("cumprod", reduce.cumprod(input, normalize_dim(dim, input.ndim), numpy_dtype(dtype)), out)
+    return write_out(
+        "cumprod", reduce.cumprod(input, normalize_dim(dim, input.ndim), numpy_dtype(dtype)), out
+    )
 
 
 @public("torch", "Tensor")
@@ -492,8 +530,37 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None
     return write_out("logsumexp", reduce.logsumexp(input, dims_of(dim, input.ndim), keepdim), out)
 
 
+def _softmax(name: str, input: Tensor, dim: int, dtype: Any, out: Any) -> Tensor:
+    from . import softmax as ops
+
+    if dtype is not None:
+        input = input.to(dtype)
+    elif input.dtype.category < 2:
+        raise NotImplementedError(f'"{name}_lastdim_kernel_impl" not implemented for {input.dtype}')
+    return write_out(name, getattr(ops, name)(input, normalize_dim(dim, input._array.ndim)), out)
+
+
+@public("torch", "Tensor", "special")
+def softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
+    """exp(x) over its sum along a dimension.
+
+    >>> import facula
+    >>> facula.softmax(facula.zeros(2), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return _softmax("softmax", input, dim, dtype, out)
+
+
+@public("torch", "Tensor", "special")
+def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
+    """x - log(sum(exp(x))) along a dimension."""
+    return _softmax("log_softmax", input, dim, dtype, out)
+
+
 @public("torch", "Tensor")
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Tensor:
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
+) -> Tensor:
     """Vector norm over dimensions (all by default): "fro" or 2 is the Euclidean one; any number, inf, -inf."""
     if p in ("fro", None):
         p = 2
@@ -505,7 +572,9 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
 
 
 @public("torch", "Tensor")
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Any:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None
+) -> Any:
     """Elements in order along a dimension, and the index each came from. Always stable."""
     dim = normalize_dim(dim, input.ndim)
     index = argsort(input, dim, descending, stable)
@@ -523,11 +592,17 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     if not descending:
         return wrap(np.argsort(a, axis=dim, kind="stable"))
     # Equal elements keep their order: sort the reversed array upwards and count from the other end.
-    return wrap(np.ascontiguousarray(np.flip(a.shape[dim] - 1 - np.argsort(np.flip(a, dim), axis=dim, kind="stable"), dim)))
+    return wrap(
+        np.ascontiguousarray(
+            np.flip(a.shape[dim] - 1 - np.argsort(np.flip(a, dim), axis=dim, kind="stable"), dim)
+        )
+    )
 
 
 @public("torch", "Tensor")
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None
+) -> Any:
     """The `k` largest (or smallest) elements along a dimension in order, and their indices."""
     dim = normalize_dim(dim, input.ndim)
     n = input.shape[dim] if input.ndim else 1
@@ -541,9 +616,15 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 @public("torch", "Tensor")
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
-    """The different elements in order; on request the index of each element among them and how often each occurs."""
+    """The different elements in order; on request the index of each element among them and how often each
+    occurs.
+    """
     found = np.unique(input._array, return_inverse=True, return_counts=True, axis=dim)
     inverse = found[1].reshape(input._array.shape if dim is None else -1)
     parts = [found[0]] + [inverse] * return_inverse + [found[2]] * return_counts
@@ -580,7 +661,8 @@ def _whole(input: Tensor, sizes: tuple[int, ...]) -> tuple[int, ...]:
         known = math.prod(s for s in sizes if s != -1)
         if known == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the unspecified dimension size -1 "
+                f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the unspecified "
+                "dimension size -1 "
                 "can be any value and is ambiguous"
             )
         if n % known:
@@ -593,14 +675,17 @@ def _whole(input: Tensor, sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 @public("Tensor")
 def view(self: Tensor, *shape_or_dtype: Any) -> Tensor:
-    """The same memory in another shape, or read as another dtype. RuntimeError if the strides do not allow it."""
+    """The same memory in another shape, or read as another dtype. RuntimeError if the strides do not allow
+    it.
+    """
     if len(shape_or_dtype) == 1 and isinstance(shape_or_dtype[0], _dtype.dtype):
         return wrap(self._array.view(shape_or_dtype[0].numpy))
     sizes = _whole(self, sizes_of("view", shape_or_dtype))
     result = shape.reshape(self, sizes)
     if self._array.size and not np.may_share_memory(result._array, self._array):
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+            "across two "
             "contiguous subspaces). Use .reshape(...) instead."
         )
     return result
@@ -661,7 +746,10 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     if sizes.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     if (-1 in sizes and (known == 0 or n % known)) or (-1 not in sizes and known != n):
-        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({n}) in the input tensor")
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({n}) in "
+            "the input tensor"
+        )
     whole = tuple(n // known if s == -1 else s for s in sizes)
     return shape.reshape(input, tuple(input.shape[:dim]) + whole + tuple(input.shape[dim + 1 :]))
 
@@ -701,7 +789,8 @@ def permute_method(self: Tensor, *dims: Any) -> Tensor:
 def _permute(input: Tensor, dims: Any) -> Tensor:
     if len(dims) != input.ndim:
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
+            "the desired "
             f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}"
         )
     order = tuple(normalize_dim(d, input.ndim) for d in dims)
@@ -730,7 +819,8 @@ def expand(self: Tensor, *sizes: Any) -> Tensor:
     lead = len(wanted) - len(have)
     if lead < 0:
         raise RuntimeError(
-            f"expand({self.dtype}{list(have)}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) must be "
+            f"expand({self.dtype}{list(have)}, size={list(wanted)}): the number of sizes provided "
+            f"({len(wanted)}) must be "
             f"greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     full = []
@@ -738,11 +828,15 @@ def expand(self: Tensor, *sizes: Any) -> Tensor:
         old = have[i - lead] if i >= lead else None
         if n == -1:
             if old is None:
-                raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
+                raise RuntimeError(
+                    "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+                    f"dimension {i}"
+                )
             n = old
         if old not in (None, 1, n):
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton dimension "
+                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
+                "non-singleton dimension "
                 f"{i}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(have)}"
             )
         full.append(n)
@@ -787,20 +881,25 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     dim = normalize_dim(dim, input.ndim)
     n = input.shape[dim]
     if not -n <= index < n:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
+        )
     return shape.select(input, dim, int(index) % n)
 
 
 @public("torch", "Tensor")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Consecutive pieces along a dimension: of one length (the last may be shorter) or of the given lengths."""
+    """Consecutive pieces along a dimension: of one length (the last may be shorter) or of the given
+    lengths.
+    """
     dim = normalize_dim(dim, tensor.ndim)
     n = tensor.shape[dim]
     if not isinstance(split_size_or_sections, int):
         sizes = tuple(int(s) for s in split_size_or_sections)
         if builtins.sum(sizes) != n:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), "
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
+                f"dimension {dim}), "
                 f"but got split_sizes={list(sizes)}"
             )
         return shape.split_sizes(tensor, sizes, dim)
@@ -871,7 +970,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None, **numpy: Any) -> Tensor:
         if s[:dim] + s[dim + 1 :] != first[:dim] + first[dim + 1 :]:
             bad = next(d for d in range(len(s)) if d != dim and s[d] != first[d])
             raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {first[bad]} but got size {s[bad]} "
+                f"Sizes of tensors must match except in dimension {dim}. Expected size {first[bad]} but got "
+                f"size {s[bad]} "
                 f"for tensor number {i} in the list."
             )
     return write_out("cat", shape.cat(kept, dim), out)
@@ -918,7 +1018,9 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
 
 @public("torch", "Tensor")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Entries shifted along dimensions (or in the flattened tensor); what falls out comes in at the other end."""
+    """Entries shifted along dimensions (or in the flattened tensor); what falls out comes in at the other
+    end.
+    """
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     if dims is None or dims == ():
         return shape.roll(input, shifts, None)
@@ -1003,7 +1105,10 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
 
 def _two(name: str, a: Tensor, b: Tensor, dims: tuple[int, int]) -> None:
     if (a.ndim, b.ndim) != dims:
-        raise RuntimeError(f"[{name}] needs tensors of {dims[0]} and {dims[1]} dimensions: got {tuple(a.shape)} and {tuple(b.shape)}")
+        raise RuntimeError(
+            f"[{name}] needs tensors of {dims[0]} and {dims[1]} dimensions: got {tuple(a.shape)} and "
+            f"{tuple(b.shape)}"
+        )
 
 
 @public("torch", "Tensor")
@@ -1045,7 +1150,9 @@ def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
 
 
 @public("torch", "Tensor")
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None
+) -> Tensor:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     return matmul.addmm(input, mat1, mat2, beta, alpha, out=out)
 
@@ -1065,7 +1172,10 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     kwargs.pop("non_blocking", None)
     memory_format = kwargs.pop("memory_format", None)
     if kwargs:
-        raise TypeError(f"to() received an invalid combination of arguments: got an unexpected keyword {next(iter(kwargs))!r}")
+        raise TypeError(
+            "to() received an invalid combination of arguments: got an unexpected keyword "
+            f"{next(iter(kwargs))!r}"
+        )
     flags = []
     for a in args:
         if isinstance(a, Tensor):
@@ -1083,7 +1193,10 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if len(flags) > 1:
         copy = flags[1]
     _device.check_device(device, "to")
-    if memory_format is not None and str(memory_format).rpartition(".")[2] not in ("preserve_format", "contiguous_format"):
+    if memory_format is not None and str(memory_format).rpartition(".")[2] not in (
+        "preserve_format",
+        "contiguous_format",
+    ):
         raise NotImplementedError(f"[to] memory_format={memory_format} is not supported")
     if target is None or target.numpy == self._array.dtype:
         return pointwise.cast(self, self._array.dtype) if copy else self
@@ -1128,7 +1241,9 @@ for _name, _target in {**_dtype.ALIASES, "bool": _dtype.bool_, "byte": _dtype.ui
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to a number or to a 0-d tensor."""
     if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+        raise RuntimeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+        )
     if check_inplace(self) and self._requires_grad:
         return apply_inplace(pointwise.fill.op, (self, value))
     return assign(self, value)
@@ -1235,5 +1350,3 @@ def result_type(tensor1: Any, tensor2: Any) -> _dtype.dtype:
 def detach(input: Tensor) -> Tensor:
     """A tensor over the same memory without history."""
     return Tensor.detach(input)
-
-

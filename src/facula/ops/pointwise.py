@@ -32,7 +32,8 @@ def _no_bool(values: Any) -> None:
     for v in values:
         if isinstance(v, bool) or getattr(v, "dtype", None) == bool:
             raise RuntimeError(
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+                "invert a "
                 "mask, use the `~` or `logical_not()` operator instead."
             )
 
@@ -41,7 +42,9 @@ sub.vjp(input=lambda g: g, other=lambda g: -g)
 sub.op.check = _no_bool
 
 
-@op(promote="common", grad_name=lambda input, other: "RsubBackward0" if _is_tensor(other) else "RsubBackward1")
+@op(
+    promote="common", grad_name=lambda input, other: "RsubBackward0" if _is_tensor(other) else "RsubBackward1"
+)
 def rsub(input: Any, other: Any, /) -> Any:
     """`other - input`, element by element."""
     if getattr(input, "dtype", None) == bool:
@@ -215,7 +218,8 @@ def neg(input: Any, /) -> Any:
     """Every element with the other sign."""
     if input.dtype == bool:
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
+            "mask, use the "
             "`~` or `logical_not()` operator instead."
         )
     return -input
@@ -591,7 +595,9 @@ clamp.vjp(input=_clamp_input)
 
 @op("torch", "Tensor", inplace=True)
 def nan_to_num(input: Any, /, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """NaN and infinities replaced: by `nan`, `posinf`, `neginf` (None: the largest and lowest finite number)."""
+    """NaN and infinities replaced: by `nan`, `posinf`, `neginf` (None: the largest and lowest finite
+    number).
+    """
     return namespace(input).nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
 
 
@@ -636,7 +642,10 @@ addcmul.vjp(
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, /, value: Any = 1) -> Any:
     """`input + value * tensor1 / tensor2`."""
     if input.dtype.kind in "iub":
-        raise RuntimeError("[addcdiv] division of integers is not supported here: got only integer tensors; convert them first")
+        raise RuntimeError(
+            "[addcdiv] division of integers is not supported here: got only integer tensors; convert them "
+            "first"
+        )
     return input + value * (tensor1 / tensor2)
 
 

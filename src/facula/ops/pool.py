@@ -27,10 +27,14 @@ def out_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 
 
 def _sizes(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> Ints:
-    return tuple(map(out_size, shape[-len(kernel) :], kernel, stride, padding, dilation, (ceil_mode,) * len(kernel)))
+    return tuple(
+        map(out_size, shape[-len(kernel) :], kernel, stride, padding, dilation, (ceil_mode,) * len(kernel))
+    )
 
 
-def _pads(shape: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> list[tuple[int, int]]:
+def _pads(
+    shape: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> list[tuple[int, int]]:
     """What is added before and after each spatial dimension so that every window fits."""
     pads = [(0, 0)] * (len(shape) - len(kernel))
     for n, o, k, s, p, d in zip(shape[-len(kernel) :], out, kernel, stride, padding, dilation, strict=True):
@@ -39,8 +43,12 @@ def _pads(shape: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dil
 
 
 @op(grad_name=lambda *a: f"MaxPool{len(a[1])}DWithIndicesBackward0")
-def max_pool(input: Any, /, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> Any:
-    """The largest element of each window and its place in the flattened spatial dimensions (the first of equals)."""
+def max_pool(
+    input: Any, /, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> Any:
+    """The largest element of each window and its place in the flattened spatial dimensions (the first of
+    equals).
+    """
     xp = namespace(input)
     dims = len(kernel)
     sizes = input.shape[-dims:]
@@ -51,7 +59,9 @@ def max_pool(input: Any, /, kernel: Ints, stride: Ints, padding: Ints, dilation:
     for offset in itertools.product(*map(range, kernel)):
         candidate = padded[_slices(offset, out, stride, dilation)]
         place = xp.zeros((1,) * dims, "int64")
-        for i, (o, n, m, s, p, d) in enumerate(zip(offset, sizes, out, stride, padding, dilation, strict=True)):
+        for i, (o, n, m, s, p, d) in enumerate(
+            zip(offset, sizes, out, stride, padding, dilation, strict=True)
+        ):
             line = (xp.arange(m) * s + (o * d - p)).reshape((-1,) + (1,) * (dims - 1 - i))
             place = place * n + line
         if best is None:
@@ -68,7 +78,9 @@ def max_pool(input: Any, /, kernel: Ints, stride: Ints, padding: Ints, dilation:
     return best, where
 
 
-def _inside(xp: Any, offset: Ints, sizes: Ints, out: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
+def _inside(
+    xp: Any, offset: Ints, sizes: Ints, out: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> Any:
     """For which windows one kernel element lies inside the input."""
     result = xp.ones((1,) * len(out), "bool")
     for i, (o, n, m, s, p, d) in enumerate(zip(offset, sizes, out, stride, padding, dilation, strict=True)):
@@ -78,6 +90,29 @@ def _inside(xp: Any, offset: Ints, sizes: Ints, out: Ints, stride: Ints, padding
 
 
 max_pool.vjp(input=lambda g, out, input_shape, kernel: unpool(g[0], input_shape, out[1], len(kernel)))
+
+
+@op(grad_name=lambda *a: f"AdaptiveMaxPool{len(a[1])}DBackward0")
+def adaptive_max_pool(input: Any, /, sizes: Ints) -> Any:
+    """The largest element of nearly equal parts and its place in the flattened spatial dimensions."""
+    xp = namespace(input)
+    dims = len(sizes)
+    spatial = input.shape[-dims:]
+    lead = input.shape[:-dims]
+    places = xp.arange(math.prod(spatial)).reshape(spatial)
+    values, indices = xp.empty((*lead, *sizes), input.dtype), xp.empty((*lead, *sizes), "int64")
+    for place in itertools.product(*map(range, sizes)):
+        part = tuple(
+            slice(i * n // o, -(-(i + 1) * n // o)) for i, n, o in zip(place, spatial, sizes, strict=True)
+        )
+        window = input[(..., *part)].reshape(*lead, -1)
+        best = window.argmax(-1)
+        values[(..., *place)] = xp.take_along_axis(window, best[..., None], -1)[..., 0]
+        indices[(..., *place)] = places[part].reshape(-1)[best]
+    return values, indices
+
+
+adaptive_max_pool.vjp(input=lambda g, out, input_shape, sizes: unpool(g[0], input_shape, out[1], len(sizes)))
 
 
 @op()
@@ -109,7 +144,14 @@ pooled.vjp(input=lambda g, input_shape, indices, dims: unpool(g, input_shape, in
 
 @op(grad_name=lambda *a: f"AvgPool{len(a[1])}DBackward0")
 def avg_pool(
-    input: Any, /, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool, count_include_pad: bool, divisor: int | None
+    input: Any,
+    /,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
 ) -> Any:
     """The mean of each window; see `_divisor` for what counts as an element."""
     ones = (1,) * len(kernel)
@@ -122,13 +164,26 @@ def avg_pool(
     return total / _divisor(input, input.shape, out, kernel, stride, padding, count_include_pad, divisor)
 
 
-def _divisor(x: Any, shape: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, include: bool, divisor: int | None) -> Any:
-    """How many elements each window has: those inside the input, or inside input and padding; or a fixed number."""
+def _divisor(
+    x: Any,
+    shape: Ints,
+    out: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    include: bool,
+    divisor: int | None,
+) -> Any:
+    """How many elements each window has: those inside the input, or inside input and padding; or a fixed
+    number.
+    """
     xp = namespace(x)
     if divisor is not None:
         return x.dtype.type(divisor)
     result = xp.ones((1,) * len(kernel), x.dtype)
-    for i, (n, o, k, s, p) in enumerate(zip(shape[-len(kernel) :], out, kernel, stride, padding, strict=True)):
+    for i, (n, o, k, s, p) in enumerate(
+        zip(shape[-len(kernel) :], out, kernel, stride, padding, strict=True)
+    ):
         start = xp.arange(o) * s - p
         end = xp.minimum(start + k, n + p)
         if not include:
@@ -146,7 +201,8 @@ avg_pool.vjp(
 
 @op()
 def avg_unpool(
-    input: Any, /, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool, count_include_pad: bool,
+    input: Any, /, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool,
+    count_include_pad: bool,
     divisor: int | None,
 ) -> Any:  # fmt: skip
     """The adjoint of `avg_pool`: each mean's gradient shared out over its window."""
@@ -154,7 +210,9 @@ def avg_unpool(
     out = input.shape[-len(kernel) :]
     share = input / _divisor(input, shape, out, kernel, stride, padding, count_include_pad, divisor)
     pads = _pads(shape, out, kernel, stride, padding, ones)
-    padded = namespace(input).zeros(tuple(n + a + b for n, (a, b) in zip(shape, pads, strict=True)), input.dtype)
+    padded = namespace(input).zeros(
+        tuple(n + a + b for n, (a, b) in zip(shape, pads, strict=True)), input.dtype
+    )
     for offset in itertools.product(*map(range, kernel)):
         padded[_slices(offset, out, stride, ones)] += share
     return padded[tuple(slice(a, a + n) for n, (a, _) in zip(shape, pads, strict=True))].copy()
@@ -178,7 +236,9 @@ def _means(x: Any, n: int, o: int) -> Any:
 @op(grad_name=lambda *a: f"AdaptiveAvgPool{len(a[1])}DBackward0")
 def adaptive_avg_pool(input: Any, /, sizes: Ints) -> Any:
     """The means of nearly equal parts, as many along each spatial dimension as `sizes` says."""
-    return _along_each(input, [_means(input, n, o) for n, o in zip(input.shape[-len(sizes) :], sizes, strict=True)])
+    return _along_each(
+        input, [_means(input, n, o) for n, o in zip(input.shape[-len(sizes) :], sizes, strict=True)]
+    )
 
 
 def _along_each(x: Any, matrices: list[Any]) -> Any:
@@ -191,7 +251,9 @@ def _along_each(x: Any, matrices: list[Any]) -> Any:
 @op()
 def adaptive_avg_unpool(input: Any, /, shape: Ints, dims: int) -> Any:
     """The adjoint of `adaptive_avg_pool`."""
-    return _along_each(input, [_means(input, n, o).T for n, o in zip(shape[-dims:], input.shape[-dims:], strict=True)])
+    return _along_each(
+        input, [_means(input, n, o).T for n, o in zip(shape[-dims:], input.shape[-dims:], strict=True)]
+    )
 
 
 adaptive_avg_pool.vjp(input=lambda g, input_shape, sizes: adaptive_avg_unpool(g, input_shape, len(sizes)))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
 from .._tensor import Tensor, normalize_dim, wrap
 from ..autograd.op import apply_inplace, op, public, write_out
 from ..kernels.namespace import namespace
@@ -15,10 +14,12 @@ from . import shape
 from .index import _check_index, scatter_into, take_rows
 from .overloads import cat, sizes_of, stack
 from .pointwise import where
+from .shape import reshape, unslice
 
 Shape = tuple[int, ...]
 
-# ---- views ---------------------------------------------------------------------------------------------------
+# ---- views
+# ---------------------------------------------------------------------------------------------------
 
 
 @public("torch", "Tensor")
@@ -27,7 +28,7 @@ def ravel(input: Tensor) -> Tensor:
     return input.contiguous().view(-1)
 
 
-@public("torch", "Tensor")
+@public("Tensor")
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """Two dimensions exchanged: a view."""
     return input.transpose(axis0, axis1)
@@ -58,11 +59,11 @@ def adjoint(input: Tensor) -> Tensor:
     return result.conj() if input.is_complex() else result
 
 
-@op(view=True, grad_name="UnfoldBackward0")
+@op(grad_name="UnfoldBackward0")
 def windows(input: Any, /, dim: int, size: int, step: int) -> Any:
     """All slices of `size` entries of a dimension, `step` apart, with the entries as a new last dimension."""
-    view = namespace(input).lib.stride_tricks.sliding_window_view(input, size, dim, writeable=input.flags.writeable)
-    return view[(slice(None),) * dim + (slice(None, None, step),)]
+    view = namespace(input).lib.stride_tricks.sliding_window_view(input, size, dim)
+    return view[(slice(None),) * dim + (slice(None, None, step),)].copy()
 
 
 @op()
@@ -82,10 +83,15 @@ unwindows.vjp(input=lambda h, dim, size, step: windows(h, dim, size, step))
 
 @public("Tensor")
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All slices of `size` entries of a dimension, `step` apart, with the entries as a new last dimension: a view."""
+    """All slices of `size` entries of a dimension, `step` apart, with the entries as a new last dimension:
+    a copy.
+    """
     dim = normalize_dim(dimension, self.ndim)
     if size < 0 or step <= 0 or size > (self.shape[dim] if self.ndim else 1):
-        raise RuntimeError(f"[unfold] size and step must fit the dimension: got size={size}, step={step}, length {self.shape[dim]}")
+        raise RuntimeError(
+            f"[unfold] size and step must fit the dimension: got size={size}, step={step}, length "
+            f"{self.shape[dim]}"
+        )
     return windows(self, dim, size, step)
 
 
@@ -151,7 +157,8 @@ def atleast_3d(*tensors: Any) -> Any:
     return _atleast(3, tensors)
 
 
-# ---- joining and making --------------------------------------------------------------------------------------
+# ---- joining and making
+# --------------------------------------------------------------------------------------
 
 
 @public("torch")
@@ -192,7 +199,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 @public("torch")
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinates of a grid, one tensor for each vector; `indexing` "ij" (matrix) or "xy" (first two exchanged)."""
+    """Coordinates of a grid, one tensor for each vector; `indexing` "ij" (matrix) or "xy" (first two
+    exchanged).
+    """
     given = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
@@ -202,9 +211,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     if swap:
         given[0], given[1] = given[1], given[0]
     full = tuple(t.numel() for t in given)
-    grids = [t.reshape([-1 if i == k else 1 for i in range(len(given))]).expand(full) for k, t in enumerate(given)]
+    grids = [
+        t.reshape([-1 if i == k else 1 for i in range(len(given))]).expand(full) for k, t in enumerate(given)
+    ]
     if swap:
-        grids = [g.transpose(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
@@ -273,23 +283,6 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return input.flip(b).transpose(a, b).contiguous() if k == 1 else input.transpose(a, b).flip(b)
 
 
-def _triangle(row: int, col: int, offset: int, upper: bool, dtype: Any) -> Tensor:
-    mask = np.tri(row, col, offset - upper, bool)
-    return wrap(np.stack(np.nonzero(~mask if upper else mask))).to(dtype or _dtype.int64)
-
-
-@public("torch")
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The places on and below a diagonal: rows of places in the first row, columns in the second."""
-    return _triangle(row, col, offset, False, dtype)
-
-
-@public("torch")
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The places on and above a diagonal."""
-    return _triangle(row, col, offset, True, dtype)
-
-
 @public("torch")
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The powers of a vector's elements as columns, from the highest down."""
@@ -301,7 +294,8 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     return stack(columns if increasing else columns[::-1], 1)
 
 
-# ---- picking and writing -------------------------------------------------------------------------------------
+# ---- picking and writing
+# -------------------------------------------------------------------------------------
 
 
 @public("torch", "Tensor")
@@ -333,16 +327,23 @@ def _with_rows(name: str, input: Tensor, dim: int, index: Tensor, source: Any, m
     """The arguments of `scatter_into` that write whole entries of a dimension."""
     dim = normalize_dim(dim, input.ndim)
     if index._array.dtype.kind not in "iu":
-        raise (IndexError if name == "index_fill" else RuntimeError)(f"{name}_(): Expected dtype int32/int64 for index")
+        raise (IndexError if name == "index_fill" else RuntimeError)(
+            f"{name}_(): Expected dtype int32/int64 for index"
+        )
     if index.ndim > 1:
         raise IndexError(f"{name}_(): Index should have dimension 1 or 0 (got {index.ndim})")
     if isinstance(source, Tensor) and source.ndim and source._array.dtype != input._array.dtype:
-        raise RuntimeError(f"{name}_(): self and source expected to have the same dtype, but got (self) {input.dtype} and (source) {source.dtype}")
+        raise RuntimeError(
+            f"{name}_(): self and source expected to have the same dtype, but got (self) {input.dtype} and "
+            f"(source) {source.dtype}"
+        )
     at = index._array.reshape(-1)
     at = np.where(at < 0, at + input.shape[dim], at) if name == "index_fill" else at
     full = tuple(at.size if i == dim else n for i, n in enumerate(input.shape))
     if isinstance(source, Tensor) and source.ndim and tuple(source.shape) != full:
-        raise (IndexError if source.ndim != input.ndim else RuntimeError)(f"[{name}] source must have shape {full}: got {tuple(source.shape)}")
+        raise (IndexError if source.ndim != input.ndim else RuntimeError)(
+            f"[{name}] source must have shape {full}: got {tuple(source.shape)}"
+        )
     where_ = np.broadcast_to(at.reshape([-1 if i == dim else 1 for i in range(input.ndim)]), full)
     _check_index(name, where_, tuple(input.shape), dim)
     if isinstance(source, Tensor) and source.ndim == 0:
@@ -353,7 +354,9 @@ def _with_rows(name: str, input: Tensor, dim: int, index: Tensor, source: Any, m
 @public("torch", "Tensor")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy to whose entries along `dim` those of `alpha * source` are added at `index`."""
-    return scatter_into(*_with_rows("index_add", input, dim, index, source if alpha == 1 else source * alpha, "add"))
+    return scatter_into(
+        *_with_rows("index_add", input, dim, index, source if alpha == 1 else source * alpha, "add")
+    )
 
 
 @public("Tensor")
@@ -372,7 +375,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 @public("Tensor")
 def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """In-place `index_copy`."""
-    return apply_inplace(scatter_into.op, _with_rows("index_copy", self, dim, index, source, "set"), None, "IndexCopyBackward0")
+    return apply_inplace(
+        scatter_into.op, _with_rows("index_copy", self, dim, index, source, "set"), None, "IndexCopyBackward0"
+    )
 
 
 @public("torch", "Tensor")
@@ -384,7 +389,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 @public("Tensor")
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """In-place `index_fill`."""
-    return apply_inplace(scatter_into.op, _with_rows("index_fill", self, dim, index, value, "set"), None, "IndexFillBackward0")
+    return apply_inplace(
+        scatter_into.op, _with_rows("index_fill", self, dim, index, value, "set"), None, "IndexFillBackward0"
+    )
 
 
 @public("torch", "Tensor")
@@ -409,7 +416,7 @@ def _masked_source(g: Any, source_shape: Shape, mask: Any) -> Any:
     for s in source_shape:
         n *= s
     taken = mask_select(g, mask)
-    return shape.reshape(shape.unslice(taken, (n,), 0, 0, taken.shape[0], 1), source_shape)
+    return reshape(unslice(taken, (n,), 0, 0, taken.shape[0], 1), source_shape)
 
 
 scatter_masked.vjp(input=lambda g, mask: where(mask, 0.0, g), source=_masked_source)
@@ -417,12 +424,16 @@ scatter_masked.vjp(input=lambda g, mask: where(mask, 0.0, g), source=_masked_sou
 
 def _masked(input: Tensor, mask: Tensor, source: Tensor) -> tuple[Any, ...]:
     if mask._array.dtype != bool:
-        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}")
+        raise RuntimeError(
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}"
+        )
     if source._array.dtype != input._array.dtype:
         raise RuntimeError("masked_scatter_: expected self and source to have same dtypes")
     full = np.broadcast_to(mask._array, input._array.shape)
     if source.numel() < full.sum():
-        raise RuntimeError(f"masked_scatter_: expected at least {int(full.sum())} source elements: got {source.numel()}")
+        raise RuntimeError(
+            f"masked_scatter_: expected at least {int(full.sum())} source elements: got {source.numel()}"
+        )
     return (input, source, full)
 
 
@@ -439,8 +450,12 @@ def masked_scatter_(self: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 
 @public("torch", "Tensor")
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
-    """A copy combined with `src` at `index`: "sum" or "mean". RuntimeError for another name, "prod", "amax", "amin" are not supported."""
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """A copy combined with `src` at `index`: "sum" or "mean". RuntimeError for another name, "prod",
+    "amax", "amin" are not supported.
+    """
     if reduce in ("prod", "amax", "amin"):
         raise NotImplementedError(f"[scatter_reduce] reduce={reduce!r} is not supported")
     if reduce not in ("sum", "mean"):

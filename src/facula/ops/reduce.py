@@ -47,7 +47,9 @@ sum.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, k
 def sum_to(input: Any, /, shape: tuple[int, ...]) -> Any:
     """Sum over the dimensions that broadcasting from `shape` repeated."""
     lead = input.ndim - len(shape)
-    dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and input.shape[i + lead] != 1)
+    dims = tuple(range(lead)) + tuple(
+        i + lead for i, n in enumerate(shape) if n == 1 and input.shape[i + lead] != 1
+    )
     return input.sum(axis=dims, dtype=input.dtype).reshape(shape)
 
 
@@ -61,7 +63,8 @@ def mean(input: Any, /, dim: Dims = None, keepdim: bool = False, dtype: Any = No
         input = input.astype(dtype)
     if input.dtype.kind in "iub":
         raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+            "dtype. "
             f"Got: {input.dtype.name}"
         )
     n = count(input.shape, dim)
@@ -74,7 +77,11 @@ def count(shape: tuple[int, ...], dim: Dims) -> int:
     return math.prod(shape if dim is None else [shape[i] for i in dim])
 
 
-mean.vjp(input=lambda g, input_shape, dim, keepdim: spread(g / max_(count(input_shape, dim), 1), input_shape, dim, keepdim))
+mean.vjp(
+    input=lambda g, input_shape, dim, keepdim: spread(
+        g / max_(count(input_shape, dim), 1), input_shape, dim, keepdim
+    )
+)
 
 
 def max_(a: int, b: int) -> int:
@@ -84,7 +91,9 @@ def max_(a: int, b: int) -> int:
 
 @op(grad_name="VarBackward0")
 def var(input: Any, /, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
-    """Variance over dimensions: the sum of squared deviations over `n - correction`, or over 0 (NaN, inf) if negative."""
+    """Variance over dimensions: the sum of squared deviations over `n - correction`, or over 0 (NaN, inf)
+    if negative.
+    """
     xp = namespace(input)
     if input.dtype.kind in "iub":
         raise RuntimeError("std and var only support floating point and complex dtypes")
@@ -101,7 +110,11 @@ def _var_input(g: Any, input: Any, dim: Dims, correction: float, keepdim: bool) 
     shape = tuple(input.shape)
     n = count(shape, dim)
     center = mean(input, dim, True, None)
-    return (2.0 / max_(n - correction, 0) if n > correction else math.nan) * spread(g, shape, dim, keepdim) * (input - center)
+    return (
+        (2.0 / max_(n - correction, 0) if n > correction else math.nan)
+        * spread(g, shape, dim, keepdim)
+        * (input - center)
+    )
 
 
 var.vjp(input=_var_input)
@@ -132,7 +145,8 @@ def prod(input: Any, /, dim: Dims = None, keepdim: bool = False, dtype: Any = No
 
 
 def _prod_input(g: Any, input: Any, dim: Dims, keepdim: bool) -> Any:
-    # The product of all others, without dividing by a zero: products from the left times products from the right.
+    # The product of all others, without dividing by a zero: products from the left times products from the
+    # right.
     shape = tuple(input.shape)
     if dim is None or not shape:
         flat = reshape(input, (-1,))
@@ -333,8 +347,10 @@ def logsumexp(input: Any, /, dim: Dims = None, keepdim: bool = False) -> Any:
 
 
 logsumexp.vjp(
-    input=lambda g, input, out, dim, keepdim: keep_dims(g, tuple(input.shape), dim, keepdim)
-    * exp(input - keep_dims(out, tuple(input.shape), dim, keepdim))
+    input=lambda g, input, out, dim, keepdim: (
+        keep_dims(g, tuple(input.shape), dim, keepdim)
+        * exp(input - keep_dims(out, tuple(input.shape), dim, keepdim))
+    )
 )
 
 
@@ -343,7 +359,10 @@ def vector_norm(input: Any, /, ord: float = 2.0, dim: Dims = None, keepdim: bool
     """(sum |x|^ord)^(1/ord) over dimensions; ord inf, -inf and 0 as in `numpy.linalg.norm`."""
     xp = namespace(input)
     if input.dtype.kind in "iub":
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.name}")
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{input.dtype.name}"
+        )
     size = xp.abs(input)
     if ord == 2:
         return xp.sqrt((size * size).sum(axis=dim, keepdims=keepdim))

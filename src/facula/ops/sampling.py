@@ -27,9 +27,16 @@ def _new(name: str, array: Any, out: Any, device: Any, requires_grad: bool, layo
 
 @public("torch")
 def rand(
-    *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    *args: Any,
+    size: Any = None,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Uniform random numbers in [0, 1).
 
     >>> import facula
@@ -43,9 +50,16 @@ def rand(
 
 @public("torch")
 def randn(
-    *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    *args: Any,
+    size: Any = None,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Random numbers of the standard normal distribution."""
     array = random.normal(shape_of("randn", args, size), _dtype_of(dtype), 0.0, 1.0, generator)
     return _new("randn", array, out, device, requires_grad, layout)
@@ -53,10 +67,21 @@ def randn(
 
 @public("torch")
 def randint(
-    low: Any, high: Any = None, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """Random integers from `low` (default 0) up to but without `high`: `randint(high, size)` or `randint(low, high, size)`."""
+    low: Any,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Random integers from `low` (default 0) up to but without `high`: `randint(high, size)` or
+    `randint(low, high, size)`.
+    """
     if size is None:
         low, high, size = 0, low, high
     elif high is None:
@@ -65,17 +90,31 @@ def randint(
         raise TypeError("randint() missing 1 required argument: 'size'")
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    array = random.integers(shape_of("randint", (_sequence("randint", size),)), _dtype_of(dtype, _dtype.int64), int(low), int(high), generator)
+    array = random.integers(
+        shape_of("randint", (_sequence("randint", size),)),
+        _dtype_of(dtype, _dtype.int64),
+        int(low),
+        int(high),
+        generator,
+    )
     return _new("randint", array, out, device, requires_grad, layout)
 
 
 @public("torch")
 def randperm(
-    n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any =
+    None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """The integers from 0 to n - 1 in random order."""
-    return _new("randperm", random.randperm(n, _dtype_of(dtype, _dtype.int64), generator), out, device, requires_grad, layout)
+    return _new(
+        "randperm",
+        random.randperm(n, _dtype_of(dtype, _dtype.int64), generator),
+        out,
+        device,
+        requires_grad,
+        layout,
+    )
 
 
 @public("torch")
@@ -106,14 +145,30 @@ def randint_like(
     """Random integers of the shape and dtype of `input`."""
     low, high = (0, low) if high is None else (low, high)
     target = _like("randint_like", input, dtype, memory_format)
-    return _finish(random.integers(target, None, int(low), int(high), generator), device, requires_grad, layout)
+    return _finish(
+        random.integers(target, None, int(low), int(high), generator), device, requires_grad, layout
+    )
 
 
 @public("torch")
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None) -> Tensor:
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+) -> Tensor:
     """Normal random numbers; `mean` and `std` are numbers (with `size`) or tensors that broadcast."""
     if size is not None:
-        return _new("normal", random.normal(tuple(size), _dtype_of(dtype), float(mean), float(std), generator), out, None, False)
+        return _new(
+            "normal",
+            random.normal(tuple(size), _dtype_of(dtype), float(mean), float(std), generator),
+            out,
+            None,
+            False,
+        )
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal() needs a size when mean and std are numbers")
     try:
@@ -129,15 +184,23 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
 
 @public("torch", "Tensor")
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:
-    """1 with the probability that the element of `input` says, else 0; with `p`, that probability everywhere."""
-    array = random.bernoulli(input._array.shape, input._array.dtype, input._array if p is None else p, generator)
+    """1 with the probability that the element of `input` says, else 0; with `p`, that probability
+    everywhere.
+    """
+    array = random.bernoulli(
+        input._array.shape, input._array.dtype, input._array if p is None else p, generator
+    )
     return write_out("bernoulli", wrap(array), out)
 
 
 @public("torch", "Tensor")
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None
+) -> Tensor:
     """Indices drawn with the weights in the last dimension of `input`."""
-    return write_out("multinomial", wrap(random.multinomial(input._array, num_samples, replacement, generator)), out)
+    return write_out(
+        "multinomial", wrap(random.multinomial(input._array, num_samples, replacement, generator)), out
+    )
 
 
 @public("torch")
@@ -163,7 +226,9 @@ def _drawn(self: Tensor, draw: Any, *args: Any) -> Tensor:
 
 
 @public("Tensor")
-def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **kwargs: Any) -> Tensor:
+def uniform_(
+    self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **kwargs: Any
+) -> Tensor:
     """Fill with uniform random numbers in [from, to)."""
     low = kwargs.pop("from", from_)
     if kwargs:
@@ -178,7 +243,9 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
 
 
 @public("Tensor")
-def random_(self: Tensor, from_: Any = None, to: Any = None, *, generator: Any = None, **kwargs: Any) -> Tensor:
+def random_(
+    self: Tensor, from_: Any = None, to: Any = None, *, generator: Any = None, **kwargs: Any
+) -> Tensor:
     """Fill with random integers: `random_()` over the dtype's range, `random_(to)`, `random_(from, to)`."""
     from_ = kwargs.pop("from", from_)
     if from_ is not None and to is None:

@@ -21,7 +21,9 @@ reshape.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 
 @op(grad_name="UnsafeViewBackward0")
 def reshape_copy(input: Any, /, shape: Shape) -> Any:
-    """`reshape` where it is known that the strides do not allow a view; PyTorch's node has another name then."""
+    """`reshape` where it is known that the strides do not allow a view; PyTorch's node has another name
+    then.
+    """
     return input.reshape(shape)
 
 
@@ -104,7 +106,9 @@ def slice_dim(input: Any, /, dim: int, start: int, stop: int, step: int) -> Any:
     return input[(slice(None),) * dim + (slice(start, stop, step),)]
 
 
-slice_dim.vjp(input=lambda g, input_shape, dim, start, stop, step: unslice(g, input_shape, dim, start, stop, step))
+slice_dim.vjp(
+    input=lambda g, input_shape, dim, start, stop, step: unslice(g, input_shape, dim, start, stop, step)
+)
 
 
 @op()
@@ -162,7 +166,13 @@ def split_equal(input: Any, /, sizes: Shape, dim: int) -> Any:
 def _split_input(g: Any, input_shape: Shape, input_dtype: Any, sizes: Shape, dim: int) -> Any:
     if len(sizes) == 1:
         return g
-    return cat([filled(p, input_shape[:dim] + (n,) + input_shape[dim + 1 :], input_dtype, g) for p, n in zip(g, sizes, strict=True)], dim)
+    return cat(
+        [
+            filled(p, (*input_shape[:dim], n, *input_shape[dim + 1:]), input_dtype, g)
+            for p, n in zip(g, sizes, strict=True)
+        ],
+        dim,
+    )
 
 
 split_sizes.vjp(input=_split_input)

@@ -13,7 +13,10 @@ from ..autograd.op import op, public, publish
 from ..kernels.namespace import namespace
 from . import activation, pointwise
 from .halves import in_float32
-from .pointwise import cos, exp, log, sgn, where, zeros_of
+from .pointwise import _is_complex, cos, exp, log, sgn, where, zeros_of
+from .pointwise import abs as magnitude
+from .pointwise import imag as imaginary_part
+from .pointwise import real as real_part
 
 
 @op("torch", "Tensor", promote="float", inplace=True)
@@ -102,13 +105,13 @@ def _logit_input(g: Any, input: Any, eps: float | None) -> Any:
 logit.vjp(input=_logit_input)
 
 
-@op("torch", "Tensor", promote="float", inplace=True)
+@op("torch", "Tensor", promote="float", inplace=True, grad_name="Deg2RadBackward0")
 def deg2rad(input: Any, /) -> Any:
     """Degrees as radians."""
     return input * input.dtype.type(math.pi / 180)
 
 
-@op("torch", "Tensor", promote="float", inplace=True)
+@op("torch", "Tensor", promote="float", inplace=True, grad_name="Rad2DegBackward0")
 def rad2deg(input: Any, /) -> Any:
     """Radians as degrees."""
     return input * input.dtype.type(180 / math.pi)
@@ -122,7 +125,9 @@ rad2deg.vjp(input=lambda g: g * (180 / math.pi))
 def copysign(input: Any, other: Any, /) -> Any:
     """The magnitude of `input` with the sign of `other`."""
     xp = namespace(input, other)
-    return xp.copysign(input, other) if input.dtype.kind in "fV" else xp.copysign(input.astype("float32"), other)
+    return (
+        xp.copysign(input, other) if input.dtype.kind in "fV" else xp.copysign(input.astype("float32"), other)
+    )
 
 
 copysign.vjp(
@@ -161,7 +166,8 @@ def isneginf(input: Any, /) -> Any:
     return input == -math.inf
 
 
-# ---- gamma function and inverse error function ---------------------------------------------------------------
+# ---- gamma function and inverse error function
+# ---------------------------------------------------------------
 
 # Lanczos approximation with g = 7 and nine terms (P. Godfrey 2001): about 15 digits.
 _LANCZOS = (
@@ -256,7 +262,8 @@ def erfinv(input: Any, /) -> Any:
 erfinv.vjp(input=lambda g, out: g * (exp(out * out) * (math.sqrt(math.pi) / 2)))
 
 
-# ---- complex numbers -----------------------------------------------------------------------------------------
+# ---- complex numbers
+# -----------------------------------------------------------------------------------------
 
 
 @op("torch", "Tensor", promote="float")
@@ -267,9 +274,9 @@ def angle(input: Any, /) -> Any:
 
 
 def _angle_input(g: Any, input: Any) -> Any:
-    if not pointwise._is_complex(input):
+    if not _is_complex(input):
         return zeros_of(g)
-    square = pointwise.abs(input) * pointwise.abs(input)
+    square = magnitude(input) * magnitude(input)
     return where(square == 0, 0.0, g / where(square == 0, 1.0, square)) * input * 1j
 
 
@@ -280,11 +287,14 @@ angle.vjp(input=_angle_input)
 def make_complex(real: Any, imag: Any, /) -> Any:
     """Complex numbers of the given real and imaginary parts, which have one dtype."""
     if real.dtype != imag.dtype or real.dtype.kind != "f":
-        raise RuntimeError(f"Expected both inputs to be of one floating dtype but got {real.dtype.name} and {imag.dtype.name}")
+        raise RuntimeError(
+            f"Expected both inputs to be of one floating dtype but got {real.dtype.name} and "
+            f"{imag.dtype.name}"
+        )
     return real + 1j * imag
 
 
-make_complex.vjp(real=lambda g: pointwise.real(g), imag=lambda g: pointwise.imag(g))
+make_complex.vjp(real=lambda g: real_part(g), imag=lambda g: imaginary_part(g))
 
 
 @public("torch")
@@ -317,7 +327,8 @@ def view_as_complex(input: Tensor) -> Tensor:
     return make_complex(input[..., 0], input[..., 1])
 
 
-# ---- thin wrappers -------------------------------------------------------------------------------------------
+# ---- thin wrappers
+# -------------------------------------------------------------------------------------------
 
 
 @public("torch", "Tensor")
@@ -345,14 +356,6 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 def isreal(input: Tensor) -> Tensor:
     """Whether each element has no imaginary part."""
     return pointwise.imag(input) == 0 if input.is_complex() else input == input
-
-
-@public("torch", "Tensor")
-def is_nonzero(input: Tensor) -> bool:
-    """Whether the only element is not zero. RuntimeError for more elements."""
-    if input.numel() != 1:
-        raise RuntimeError(f"Boolean value of Tensor with {'more than one value' if input.numel() else 'no values'} is ambiguous")
-    return bool(input._array.item())
 
 
 @public("torch", "Tensor")

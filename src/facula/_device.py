@@ -25,17 +25,24 @@ class device:  # noqa: N801 - PyTorch's public name
         if not isinstance(type, (device, str, int)) or isinstance(type, bool):
             raise TypeError(f"device(): argument 'type' must be str, int or device, not {type.__class__.__name__}")
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
-        if isinstance(type, int):
-            type, index = "cuda", type
-        kind, _, number = type.partition(":")
+            name, index = type.type, type.index if index is None else index
+        elif isinstance(type, int):
+            name, index = "cuda", type
+        else:
+            name = type
+        kind, _, number = name.partition(":")
         if kind not in _KNOWN:
-            raise RuntimeError(f"[device] expected one of {', '.join(_KNOWN)} device type at start of device string: {type}")
+            raise RuntimeError(
+                f"[device] expected one of {', '.join(_KNOWN)} device type at start of device string: {name}"
+            )
         if number:
             if index is not None:
-                raise RuntimeError(f"[device] type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    "[device] type (string) must not include an index because index was passed explicitly: "
+                    f"got {name!r} and {index}"
+                )
             if not number.isdigit():
-                raise RuntimeError(f"[device] invalid device string: '{type}'")
+                raise RuntimeError(f"[device] invalid device string: '{name}'")
             index = int(number)
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "index", index)

@@ -12,6 +12,7 @@ from .ops.special import lgamma as gammaln
 psi = digamma
 
 __all__ = [
-    "digamma", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "log1p", "log_softmax", "logit",
+    "digamma", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "log1p", "log_softmax",
+    "logit",
     "logsumexp", "polygamma", "psi", "round", "sinc", "softmax", "xlogy",
 ]  # fmt: skip

@@ -15,7 +15,8 @@ import pytest
 # units in
 # the last place. The absolute tolerance is the same number times the largest magnitude.
 TOLERANCE = {
-    "float64": 2e-14, "float32": 3e-6, "float16": 2e-3, "bfloat16": 1.6e-2, "complex64": 4e-6, "complex128": 4e-14,
+    "float64": 2e-14, "float32": 3e-6, "float16": 2e-3, "bfloat16": 1.6e-2, "complex64": 4e-6,
+    "complex128": 4e-14,
 }  # fmt: skip
 
 

@@ -193,7 +193,7 @@ def _keep(node: FunctionNode, outputs: list[Any]) -> tuple[list[Any], list[Any]]
     saved: list[Any] = []
     for t in node._to_save:
         own = next((i for i, o in enumerate(outputs) if o is t and isinstance(o, Tensor) and o._grad_fn is node), None)
-        saved.append(t if own is None else (t._array, own))  # type: ignore[union-attr]
+        saved.append(t if own is None else (t._array, own))
     return saved, [(t._vc, t._vc[0]) for t in node._to_save if t is not None]
 
 

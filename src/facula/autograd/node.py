@@ -31,9 +31,9 @@ class Node:
     meta: Any = None  # (shape, dtype) of the output, or a list of them if there are several
     n_outputs = 1
     hooked = False  # whether any of the following four is set
-    hooks: dict[int, Callable[..., Any]] | None = None
-    pre_hooks: dict[int, Callable[..., Any]] | None = None
-    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None  # by number of output
+    hooks: OrderedDict[int, Callable[..., Any]] | None = None
+    pre_hooks: OrderedDict[int, Callable[..., Any]] | None = None
+    tensor_hooks: dict[int, OrderedDict[int, Callable[..., Any]]] | None = None  # by number of output
     retained: dict[int, Any] | None = None  # weak references to outputs whose grad is kept, by number
     _metadata: dict[Any, Any] | None = None
 

@@ -21,6 +21,7 @@ from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
+from numpy._core import umath
 
 from .. import _dtype
 from .._tensor import Tensor
@@ -29,13 +30,9 @@ from ..kernels.namespace import namespace
 from .mode import enable_grad, grad_mode
 from .node import Node
 
-try:
-    # What np.errstate itself does, at a tenth of its price.
-    from numpy._core.umath import _extobj_contextvar, _make_extobj
-
-    _QUIET: Any = _make_extobj(all="ignore")
-except ImportError:  # another NumPy: the public, slower way
-    _extobj_contextvar = _QUIET = None
+# What np.errstate itself does, at a tenth of its price; None with a NumPy that does it otherwise.
+_extobj_contextvar: Any = getattr(umath, "_extobj_contextvar", None)
+_QUIET: Any = None if _extobj_contextvar is None else umath._make_extobj(all="ignore")
 
 _new = object.__new__
 _sequence = count(1).__next__

@@ -65,7 +65,8 @@ def interpolate(
 ) -> Tensor:
     """Another resolution of (N, C, L), (N, C, H, W) or (N, C, D, H, W), given by its size or by a factor.
 
-    Modes: "nearest", "nearest-exact", "linear" (3D input), "bilinear" and "bicubic" (4D), "trilinear" (5D), "area".
+    Modes: "nearest", "nearest-exact", "linear" (3D input), "bilinear" and "bicubic" (4D), "trilinear" (5D),
+    "area".
 
     Raises:
         ValueError: neither or both of `size` and `scale_factor`, or `align_corners` with a mode that has

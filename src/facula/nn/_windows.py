@@ -192,7 +192,7 @@ def _windows(
 
 
 def _check_windows(name: str, input: Tensor, dims: int, args: tuple[Any, ...], ceil_mode: bool) -> None:
-    out = _pool._sizes(tuple(input.shape), *args, ceil_mode)
+    out = _pool._sizes(tuple(input.shape), args[0], args[1], args[2], args[3], ceil_mode)
     if min(out) < 1:
         raise RuntimeError(
             f"[{name}] the output would be too small: got input {tuple(input.shape)} and kernel {args[0]}"

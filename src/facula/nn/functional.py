@@ -72,10 +72,12 @@ __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "alpha_dropout", "avg_pool1d", "avg_pool2d", "avg_pool3d",
     "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "celu_",
-    "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d",
     "dropout3d", "elu", "elu_", "embedding", "fold", "gaussian_nll_loss", "gelu", "glu", "group_norm",
-    "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_", "hinge_embedding_loss",
+    "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
+    "hinge_embedding_loss",
     "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
     "leaky_relu_", "linear", "local_response_norm", "log_softmax", "logsigmoid", "lp_pool1d", "lp_pool2d",
     "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices",
@@ -84,7 +86,8 @@ __all__ = [
     "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6",
     "relu_", "rms_norm", "scaled_dot_product_attention", "selu", "selu_", "sigmoid", "silu", "smooth_l1_loss",
     "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
-    "threshold", "threshold_", "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
+    "threshold", "threshold_", "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold",
+    "upsample",
 ]  # fmt: skip
 
 
@@ -348,7 +351,8 @@ def cross_entropy(
 ) -> Tensor:
     """Cross-entropy of the softmax of `input` with class indices or class probabilities.
 
-    Shapes: input (C,) or (N, C, ...); target of integers () or (N, ...), or of probabilities shaped like the input.
+    Shapes: input (C,) or (N, C, ...); target of integers () or (N, ...), or of probabilities shaped like
+    the input.
     The mean over class indices divides by the sum of the targets' weights, over probabilities by N.
 
     Args:
@@ -878,9 +882,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
-    """Entries added around the last dimensions: `pad` is (before, after) of the last one, then of the one before, ...
+    """Entries added around the last dimensions: `pad` is (before, after) of the last one, then of the one
+    before, ...
 
-    Modes: "constant" (with `value`, default 0; negative amounts take away), "reflect", "replicate", "circular".
+    Modes: "constant" (with `value`, default 0; negative amounts take away), "reflect", "replicate",
+    "circular".
     """
     amounts = [int(p) for p in pad]
     if len(amounts) % 2 or len(amounts) > 2 * input.ndim:
@@ -935,7 +941,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`input1 @ weight[k] @ input2` for each k, plus the bias. Shapes: (*, in1), (*, in2), (out, in1, in2)."""
+    """`input1 @ weight[k] @ input2` for each k, plus the bias. Shapes: (*, in1), (*, in2), (out, in1,
+    in2).
+    """
     rows = (input1.unsqueeze(-2).unsqueeze(-2) @ weight).squeeze(-2)
     result = (rows * input2.unsqueeze(-2)).sum(-1)
     return result if bias is None else result + bias
@@ -951,9 +959,11 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(query @ key^T * scale + mask) @ value (Vaswani et al. 2017); `scale` is 1 / sqrt(dimension) by default.
+    """softmax(query @ key^T * scale + mask) @ value (Vaswani et al. 2017); `scale` is 1 / sqrt(dimension)
+    by default.
 
-    `attn_mask`: bool (True takes part) or numbers to add; `is_causal`: each place sees itself and what came before.
+    `attn_mask`: bool (True takes part) or numbers to add; `is_causal`: each place sees itself and what came
+    before.
     """
     from ..factory import ones
 

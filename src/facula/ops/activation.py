@@ -78,7 +78,9 @@ prelu.vjp(
 
 @op()
 def elu(input: Any, /, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
-    """scale * x where positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere (Clevert et al. 2015)."""
+    """scale * x where positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere (Clevert et al.
+    2015).
+    """
     xp = namespace(input)
     negative = xp.expm1(xp.minimum(input, input.dtype.type(0)) * input_scale) * alpha
     return xp.where(input > 0, input, negative) * scale
@@ -166,7 +168,8 @@ _SMALL_P = (
 )
 _SMALL_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
 _MID_P = (
-    2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1, 2.98635138197400131e2,
+    2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
+    2.98635138197400131e2,
     8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3,
 )  # fmt: skip
 _MID_Q = (

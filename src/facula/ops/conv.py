@@ -1,7 +1,8 @@
 """Convolution over any number of dimensions, as matrix products of unfolded windows.
 
 The three ops are the three sides of one bilinear form, so each one's rules are the other two:
-`conv(x, w)`, its adjoint in x `conv_input(g, w)` (also transposed convolution), its adjoint in w `conv_weight(g, x)`.
+`conv(x, w)`, its adjoint in x `conv_input(g, w)` (also transposed convolution), its adjoint in w
+`conv_weight(g, x)`.
 Shapes: x (N, C, *spatial), w (O, C / groups, *kernel), result (N, O, *out).
 """
 

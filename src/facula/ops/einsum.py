@@ -87,7 +87,8 @@ def _simplified(x: Tensor, letters: str, sizes: dict[str, int], needed: str) -> 
 
 @public("torch")
 def einsum(equation: str, *operands: Any) -> Tensor:
-    """Sums of products over named dimensions: each operand's dimensions get letters, those not in the result are summed.
+    """Sums of products over named dimensions: each operand's dimensions get letters, those not in the
+    result are summed.
 
     `...` stands for further dimensions, which broadcast. RuntimeError if the equation does not fit the
     operands.
@@ -300,7 +301,9 @@ def trace(input: Tensor) -> Tensor:
 
 @public("torch")
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
-    """The p-norm distance of every row of `x1` (..., P, M) from every row of `x2` (..., R, M): (..., P, R)."""
+    """The p-norm distance of every row of `x1` (..., P, M) from every row of `x2` (..., R, M): (..., P,
+    R).
+    """
     if x1.shape[-1] != x2.shape[-1]:
         raise RuntimeError(
             f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"

@@ -433,7 +433,7 @@ def _scatter_src(g: Any, src_shape: Shape, dim: int, index: Any, mode: str) -> A
     for d, n in enumerate(src_shape):
         if picked.shape[d] != n:  # only the corner of src that index covers was read
             shape = tuple(picked.shape)
-            picked = unslice(picked, (*shape[:d], n, *shape[d + 1:]), d, 0, shape[d], 1)
+            picked = unslice(picked, (*shape[:d], n, *shape[d + 1 :]), d, 0, shape[d], 1)
     return picked
 
 

@@ -95,7 +95,9 @@ def storage(self: Tensor) -> TypedStorage:
 
 @public("Tensor")
 def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
-    """Let this tensor use the memory of `source`, which has its dtype; without it the tensor becomes empty."""
+    """Let this tensor use the memory of `source`, which has its dtype; without it the tensor becomes
+    empty.
+    """
     check_inplace(self)
     if source is None:
         self._array = np.empty(0, self._array.dtype)

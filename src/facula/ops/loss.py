@@ -38,7 +38,8 @@ def _nll_name(*args: Any) -> str:
 
 @op(grad_name=_nll_name)
 def nll_loss(input: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
-    """Negative log likelihood: minus the target's entry of each row of `input` (N, C, ...), weighted by class.
+    """Negative log likelihood: minus the target's entry of each row of `input` (N, C, ...), weighted by
+    class.
 
     The mean divides by the sum of the weights of the targets that count.
     """

@@ -64,7 +64,8 @@ bmm.vjp(
 
 @op("torch", "Tensor", grad_name=_name)
 def matmul(input: Any, other: Any, /) -> Any:
-    """Matrix product; leading dimensions are batches and broadcast, vectors are rows on the left, columns on the right.
+    """Matrix product; leading dimensions are batches and broadcast, vectors are rows on the left, columns
+    on the right.
 
     >>> import facula
     >>> facula.matmul(facula.eye(2), facula.tensor([1.0, 2.0]))

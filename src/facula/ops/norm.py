@@ -117,7 +117,9 @@ batch_norm_eval.vjp(
 
 @op(grad_name="NativeGroupNormBackward0")
 def group_norm(input: Any, weight: Any, bias: Any, /, groups: int, eps: float) -> Any:
-    """Normalisation of each group of channels of each sample, then times weight plus bias (Wu and He 2018)."""
+    """Normalisation of each group of channels of each sample, then times weight plus bias (Wu and He
+    2018).
+    """
     result = _normalized(input.reshape(input.shape[0], groups, -1), (2,), eps).reshape(input.shape)
     shape = (1, -1, *(1,) * (input.ndim - 2))
     if weight is not None:

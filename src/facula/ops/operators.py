@@ -46,8 +46,10 @@ def _inplace(function: OpFunction) -> Callable[[Tensor, Any], Tensor]:
 
 
 for _symbol, _function in {
-    "add": pointwise.add, "sub": pointwise.sub, "mul": pointwise.mul, "truediv": pointwise.div, "pow": pointwise.pow,
-    "mod": pointwise.remainder, "floordiv": pointwise.floor_divide, "matmul": matmul.matmul, "and": compare.bitwise_and,
+    "add": pointwise.add, "sub": pointwise.sub, "mul": pointwise.mul, "truediv": pointwise.div,
+    "pow": pointwise.pow,
+    "mod": pointwise.remainder, "floordiv": pointwise.floor_divide, "matmul": matmul.matmul,
+    "and": compare.bitwise_and,
     "or": compare.bitwise_or, "xor": compare.bitwise_xor, "lshift": compare.bitwise_left_shift,
     "rshift": compare.bitwise_right_shift,
 }.items():  # fmt: skip
@@ -103,9 +105,9 @@ def _mt(self: Tensor) -> Tensor:
 
 
 Tensor.__neg__ = _neg  # type: ignore[method-assign]
-Tensor.__pos__ = _pos  # type: ignore[attr-defined]
-Tensor.__abs__ = _abs  # type: ignore[attr-defined]
-Tensor.__invert__ = _invert  # type: ignore[attr-defined]
+Tensor.__pos__ = _pos  # type: ignore[method-assign]
+Tensor.__abs__ = _abs  # type: ignore[method-assign]
+Tensor.__invert__ = _invert  # type: ignore[method-assign]
 Tensor.T = property(_t, doc="The dimensions in reverse order: a view.")
 Tensor.mT = property(_mt, doc="The last two dimensions exchanged: a view.")
 Tensor.real = property(lambda self: pointwise.real(self) if self.is_complex() else self, doc="The real part.")

@@ -132,7 +132,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
-    """The q-th quantiles (0 to 1) of all elements or along a dimension; several of them come first in the result.
+    """The q-th quantiles (0 to 1) of all elements or along a dimension; several of them come first in the
+    result.
 
     `interpolation`: "linear", "lower", "higher", "midpoint" or "nearest".
     """
@@ -246,7 +247,8 @@ def searchsorted(
     None,
     out: Any = None, sorter: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Where each value would have to be inserted in a sorted last dimension: before equal ones, or after if `right`.
+    """Where each value would have to be inserted in a sorted last dimension: before equal ones, or after if
+    `right`.
 
     Shapes: a sequence (N,) with values of any shape, or (..., N) with values (..., M).
     """

@@ -114,7 +114,8 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Tensor:
     """Quotient, element by element.
 
-    `rounding_mode`: None (true division, in floating point), "floor" (towards minus infinity), "trunc" (towards 0).
+    `rounding_mode`: None (true division, in floating point), "floor" (towards minus infinity), "trunc"
+    (towards 0).
     """
     if rounding_mode is None:
         return pointwise.div(input, other, out=out)
@@ -561,7 +562,9 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) 
 def norm(
     input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
 ) -> Tensor:
-    """Vector norm over dimensions (all by default): "fro" or 2 is the Euclidean one; any number, inf, -inf."""
+    """Vector norm over dimensions (all by default): "fro" or 2 is the Euclidean one; any number, inf,
+    -inf.
+    """
     if p in ("fro", None):
         p = 2
     if isinstance(p, str):
@@ -1164,7 +1167,8 @@ def addmm(
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """This tensor with another dtype or device: itself if nothing changes (unless `copy=True`), else a copy.
 
-    Call as `to(dtype)`, `to(device)`, `to(device, dtype)` or `to(other)`, each with `non_blocking` and `copy`.
+    Call as `to(dtype)`, `to(device)`, `to(device, dtype)` or `to(other)`, each with `non_blocking` and
+    `copy`.
     """
     target = kwargs.pop("dtype", None)
     device = kwargs.pop("device", None)

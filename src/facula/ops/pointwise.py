@@ -23,14 +23,14 @@ add.vjp(input=lambda g: g, other=lambda g: g)
 @op(promote="common")
 def sub(input: Any, other: Any, /) -> Any:
     """Difference of two arrays, element by element."""
-    if getattr(input, "dtype", None) == bool:
+    if getattr(input, "dtype", None) == "bool":
         _no_bool((input,))
     return input - other
 
 
 def _no_bool(values: Any) -> None:
     for v in values:
-        if isinstance(v, bool) or getattr(v, "dtype", None) == bool:
+        if isinstance(v, bool) or getattr(v, "dtype", None) == "bool":
             raise RuntimeError(
                 "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
                 "invert a "
@@ -47,7 +47,7 @@ sub.op.check = _no_bool
 )
 def rsub(input: Any, other: Any, /) -> Any:
     """`other - input`, element by element."""
-    if getattr(input, "dtype", None) == bool:
+    if getattr(input, "dtype", None) == "bool":
         _no_bool((input,))
     return other - input
 

@@ -1,6 +1,7 @@
 """Pooling: windows reduced to their largest element or their mean.
 
-Inputs are (..., *spatial); `kernel`, `stride`, `padding`, `dilation` have one number for each spatial dimension.
+Inputs are (..., *spatial); `kernel`, `stride`, `padding`, `dilation` have one number for each spatial
+dimension.
 """
 
 from __future__ import annotations

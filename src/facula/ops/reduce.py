@@ -84,7 +84,7 @@ mean.vjp(
 )
 
 
-def max_(a: int, b: int) -> int:
+def max_(a: Any, b: Any) -> Any:
     """The larger of two numbers (`max` is an op here)."""
     return a if a > b else b
 

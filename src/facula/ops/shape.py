@@ -168,7 +168,7 @@ def _split_input(g: Any, input_shape: Shape, input_dtype: Any, sizes: Shape, dim
         return g
     return cat(
         [
-            filled(p, (*input_shape[:dim], n, *input_shape[dim + 1:]), input_dtype, g)
+            filled(p, (*input_shape[:dim], n, *input_shape[dim + 1 :]), input_dtype, g)
             for p, n in zip(g, sizes, strict=True)
         ],
         dim,

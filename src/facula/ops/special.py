@@ -378,9 +378,11 @@ for _name, _function in {
 
 # Second names, as methods; the package's __init__ has those of functions.
 for _alias, _name in {
-    "absolute": "abs", "negative": "neg", "multiply": "mul", "subtract": "sub", "divide": "div", "true_divide": "div",
+    "absolute": "abs", "negative": "neg", "multiply": "mul", "subtract": "sub", "divide": "div",
+    "true_divide": "div",
     "clip": "clamp", "fix": "trunc", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arccosh": "acosh",
-    "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
+    "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt", "greater_equal": "ge", "less": "lt",
+    "less_equal": "le",
     "not_equal": "ne",
 }.items():  # fmt: skip
     for _end in ("", "_"):

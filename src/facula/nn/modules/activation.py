@@ -580,3 +580,44 @@ class Softmin(_AlongDim):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim, _stacklevel=5)
+
+
+class GLU(Module):
+    """The first half of a dimension times the sigmoid of its second half (Dauphin et al., 2016).
+
+    Args:
+        dim: which dimension; its size is even.
+
+    >>> import facula
+    >>> facula.nn.GLU()(facula.tensor([2.0, 0.0]))
+    tensor([1.])
+    """
+
+    __constants__ = ("dim",)
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmax2d(Module):
+    """Softmax over the channels at every place. Shape: (N, C, H, W) or (C, H, W), kept.
+
+    Raises:
+        ValueError: another number of dimensions.
+
+    >>> import facula
+    >>> facula.nn.Softmax2d()(facula.zeros(1, 4, 1, 1)).flatten()
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
+        return F.softmax(input, -3)

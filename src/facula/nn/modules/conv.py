@@ -45,7 +45,9 @@ class _ConvNd(Module):
         padding_mode: str,
         device: Any,
         dtype: Any,
+        output_padding: tuple[int, ...] | None = None,
     ) -> None:
+        # `output_padding` is given by transposed convolutions only, whose weight has its two channels swapped.
         super().__init__()
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
@@ -71,8 +73,8 @@ class _ConvNd(Module):
         self.stride = stride
         self.padding = padding
         self.dilation = dilation
-        self.transposed = False
-        self.output_padding = (0,) * dims
+        self.transposed = output_padding is not None
+        self.output_padding = output_padding or (0,) * dims
         self.groups = groups
         self.padding_mode = padding_mode
         # What F.pad wants: the last dimension first, (before, after) for each.
@@ -87,7 +89,8 @@ class _ConvNd(Module):
             self._reversed_padding_repeated_twice = both
         else:
             self._reversed_padding_repeated_twice = tuple(p for p in reversed(padding) for _ in range(2))
-        shape = (out_channels, in_channels // groups, *kernel_size)
+        first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        shape = (first, second // groups, *kernel_size)
         self.weight = Parameter(empty(shape, device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
@@ -119,6 +122,8 @@ class _ConvNd(Module):
             text += f", padding={self.padding}"
         if self.dilation != (1,) * len(self.kernel_size):
             text += f", dilation={self.dilation}"
+        if self.output_padding != (0,) * len(self.kernel_size):
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:

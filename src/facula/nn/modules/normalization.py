@@ -132,3 +132,51 @@ class GroupNorm(Module):
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+class RMSNorm(Module):
+    """Divides by the root of the mean square over the last dimensions: `x / sqrt(mean(x^2) + eps) * weight`.
+
+    Args:
+        normalized_shape: sizes of those dimensions (an int: of the last).
+        eps: added to the mean square; None: the smallest step from 1 that the input's dtype has.
+        elementwise_affine: learn the weight.
+        device, dtype: of the weight.
+
+    Shape: `(*, *normalized_shape)`, kept. Parameter: `weight` (normalized_shape), at first 1.
+    Source: Zhang and Sennrich, 2019 (arXiv:1910.07467).
+
+    >>> import facula
+    >>> facula.nn.RMSNorm(2)(facula.tensor([[1.0, 7.0]])).detach()
+    tensor([[0.2000, 1.4000]])
+    """
+
+    __constants__ = ("normalized_shape", "eps", "elementwise_affine")
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = per_dim(normalized_shape, 1)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        value = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
+        self.register_parameter("weight", value)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

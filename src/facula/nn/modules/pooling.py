@@ -219,3 +219,99 @@ class AdaptiveAvgPool2d(_AdaptivePoolNd):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(input, self.output_size)
+
+
+class MaxPool3d(_MaxPoolNd):
+    """The maximum of each window of a volume. Args: as for `MaxPool1d`; sizes are ints or triples.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, D', H', W').
+
+    >>> import facula
+    >>> facula.nn.MaxPool3d(2)(facula.rand(1, 3, 4, 8, 6)).shape
+    facula.Size([1, 3, 2, 4, 3])
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        return F.max_pool3d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation,
+            ceil_mode=self.ceil_mode, return_indices=self.return_indices,
+        )  # fmt: skip
+
+
+class AvgPool3d(AvgPool2d):
+    """The mean of each window of a volume. Args: as for `AvgPool2d`; sizes are ints or triples.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, D', H', W').
+
+    >>> import facula
+    >>> facula.nn.AvgPool3d(2)(facula.rand(1, 3, 4, 8, 6)).shape
+    facula.Size([1, 3, 2, 4, 3])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.avg_pool3d(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
+            self.divisor_override,
+        )  # fmt: skip
+
+
+class AdaptiveAvgPool3d(_AdaptivePoolNd):
+    """As `AdaptiveAvgPool2d`, for volumes. Shape: (N, C, D, H, W) to (N, C, D', H', W').
+
+    >>> import facula
+    >>> facula.nn.AdaptiveAvgPool3d((1, None, 2))(facula.ones(2, 3, 4, 5, 6)).shape
+    facula.Size([2, 3, 1, 5, 2])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.adaptive_avg_pool3d(input, self.output_size)
+
+
+class _AdaptiveMaxPoolNd(_AdaptivePoolNd):
+    __constants__ = ("output_size", "return_indices")
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
+    """The maxima of so many windows that the result has a given length, whatever the input's.
+
+    Args:
+        output_size: that length L'.
+        return_indices: also give the places of the maxima.
+
+    Shape: (N, C, L) or (C, L) to (N, C, L'); the windows are those of `AdaptiveAvgPool1d`.
+
+    >>> import facula
+    >>> facula.nn.AdaptiveMaxPool1d(2)(facula.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[3., 2.]])
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
+    """As `AdaptiveMaxPool1d`, for planes; `output_size` an int or a pair, None keeps the input's size.
+
+    >>> import facula
+    >>> facula.nn.AdaptiveMaxPool2d((1, None))(facula.ones(2, 3, 4, 5)).shape
+    facula.Size([2, 3, 1, 5])
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
+    """As `AdaptiveMaxPool2d`, for volumes.
+
+    >>> import facula
+    >>> facula.nn.AdaptiveMaxPool3d(1)(facula.ones(2, 3, 4, 5, 6)).shape
+    facula.Size([2, 3, 1, 1, 1])
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)

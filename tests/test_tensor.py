@@ -285,7 +285,7 @@ def test_numpy_functions_take_tensors() -> None:
 
 @pytest.mark.parametrize("operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow])
 def test_operators_between_arrays_and_tensors(operation: Any) -> None:
-    a, x = np.array([1.0, 2.0]), t.tensor([3.0, 4.0])
+    a, x = np.array([1.0, 2.0]), t.tensor([4.0, 8.0])
     for result, expected in ((operation(a, x), operation(a, x.numpy())), (operation(x, a), operation(x.numpy(), a))):
         assert isinstance(result, t.Tensor) and result.dtype is t.float64 and result.tolist() == expected.tolist()
 

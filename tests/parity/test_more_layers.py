@@ -142,6 +142,7 @@ RECURRENT += [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.parametrize(("name", "args", "options", "shapes"), RECURRENT, ids=named(RECURRENT))
 def test_recurrent(name, args, options, shapes):
     for train in (True, False):

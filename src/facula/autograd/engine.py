@@ -23,6 +23,9 @@ from .op import _QUIET, _extobj_contextvar, refresh
 
 _by_sequence = attrgetter("seq")
 
+anomaly_check: Callable[[Node, list[Any]], None] | None = None
+"""Looks at the gradients that each node gave; set by `anomaly` while that is on."""
+
 
 def backward(
     tensors: Any,
@@ -222,7 +225,7 @@ def _run(
 def _walk(
     keys: list[Any], root_grads: list[Any], keep: bool, graph: bool, targets: tuple[Tensor, ...] | None
 ) -> dict[Any, Any]:
-    if native is not None and not graph and targets is None:
+    if native is not None and not graph and targets is None and anomaly_check is None:
         native.walk(keys, root_grads, keep)
         return {}
     nodes, waiting = _collect(keys)
@@ -255,7 +258,7 @@ def _walk(
             g = None
             arrived(key)
     root_grads.clear()
-    plain = targets is None and not graph
+    plain = targets is None and not graph and anomaly_check is None
     for node in reversed(nodes):
         g = pending.pop(node, None)
         edges = node.edges
@@ -277,6 +280,8 @@ def _walk(
             continue
         needs = None if wanted is None else [edge is not None and edge in wanted for edge in edges]
         grads = node.gradients(g, needs, graph)
+        if anomaly_check is not None:
+            anomaly_check(node, grads)
         if node.hooks:
             grads = _after(node, grads, g, graph)
         g = None

@@ -88,6 +88,11 @@ def triplet_margin_with_distance_loss(
     margin: float = 1.0, swap: bool = False, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """`triplet_margin_loss` with a distance of one's own."""
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs"
+        )
     distance = distance_function or pairwise_distance
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
@@ -133,8 +138,11 @@ def gaussian_nll_loss(
         var = input.new_full(tuple(input.shape), var)
     elif bool((var < 0).any()):
         raise ValueError("var has negative entry/entries")
-    if var.shape != input.shape and var.ndim == input.ndim - 1:
-        var = var.unsqueeze(-1)
+    if var.shape != input.shape:
+        if tuple(var.shape) == tuple(input.shape[:-1]):
+            var = var.unsqueeze(-1)
+        elif tuple(var.shape) != (*input.shape[:-1], 1):
+            raise ValueError("var is of incorrect size")
     # The limit is a constant for the gradient, as PyTorch has it.
     limited = var + (var.detach().clamp_min(eps) - var.detach())
     losses = 0.5 * (limited.log() + (input - target) ** 2 / limited)

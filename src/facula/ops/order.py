@@ -254,7 +254,7 @@ def searchsorted(
     """
     if sorter is not None:
         sorted_sequence = sorted_sequence.gather(-1, sorter)
-    how = "right" if right or side == "right" else "left"
+    how: Any = "right" if right or side == "right" else "left"
     a = sorted_sequence._array
     v = input._array if isinstance(input, Tensor) else np.asarray(input)
     if a.ndim == 1:

@@ -159,6 +159,7 @@ def normal(
     generator: Any = None,
     out: Any = None,
     dtype: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normal random numbers; `mean` and `std` are numbers (with `size`) or tensors that broadcast."""
     if size is not None:
@@ -167,7 +168,7 @@ def normal(
             random.normal(tuple(size), _dtype_of(dtype), float(mean), float(std), generator),
             out,
             None,
-            False,
+            requires_grad,
         )
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal() needs a size when mean and std are numbers")
@@ -179,7 +180,8 @@ def normal(
         ) from None
     kind = (mean if isinstance(mean, Tensor) else std).dtype
     drawn = wrap(random.normal(shape, kind.numpy, 0.0, 1.0, generator))
-    return write_out("normal", drawn * std + mean, out)
+    result: Tensor = write_out("normal", (drawn * std + mean).detach(), out)
+    return result.requires_grad_() if requires_grad else result
 
 
 @public("torch", "Tensor")

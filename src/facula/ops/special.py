@@ -369,21 +369,20 @@ def i0(input: Tensor) -> Tensor:
 
 in_float32(sinc, logit, deg2rad, rad2deg, hypot, xlogy, logaddexp2)
 
-for _name, _function in {
+_special: dict[str, Any] = {
     "expit": activation.sigmoid, "erf": activation.erf, "erfc": activation.erfc, "exp2": pointwise.exp2,
     "expm1": pointwise.expm1, "log1p": pointwise.log1p, "gammaln": lgamma, "psi": digamma, "erfinv": erfinv,
     "sinc": sinc, "i0": i0, "round": pointwise.round,
-}.items():  # fmt: skip
+}  # fmt: skip
+for _name, _function in _special.items():
     publish(_function, _name, "special")
 
 # Second names, as methods; the package's __init__ has those of functions.
 for _alias, _name in {
     "absolute": "abs", "negative": "neg", "multiply": "mul", "subtract": "sub", "divide": "div",
-    "true_divide": "div",
-    "clip": "clamp", "fix": "trunc", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arccosh": "acosh",
-    "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt", "greater_equal": "ge", "less": "lt",
-    "less_equal": "le",
-    "not_equal": "ne",
+    "true_divide": "div", "clip": "clamp", "fix": "trunc", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
+    "arccosh": "acosh", "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt", "greater_equal": "ge",
+    "less": "lt", "less_equal": "le", "not_equal": "ne",
 }.items():  # fmt: skip
     for _end in ("", "_"):
         _method = getattr(Tensor, _name + _end, None)

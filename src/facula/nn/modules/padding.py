@@ -33,8 +33,8 @@ class _ConstantPadNd(_PadNd):
 
     def __init__(self, padding: Any, value: float) -> None:
         Module.__init__(self)
-        self.padding = per_dim(padding, 2 * self._dims)
         self.value = value
+        self.padding = per_dim(padding, 2 * self._dims)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.pad(input, self.padding, "constant", self.value)

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core.h"
 #include "cpu.h"
-#include "dispatch.h"
 #include "images.h"
 #include "optim.h"
 #include "parallel.h"
@@ -342,7 +342,7 @@ nb::object adam_lists(nb::handle values, nb::handle gradients, nb::handle means,
 NB_MODULE(_C, m) {
   if (_import_array() < 0) throw nb::python_error();
   m.doc() = "Facula's native CPU kernels; use them through facula.kernels.cpu.";
-  bind_dispatch(m);
+  bind_core(m);
   m.def("has_avx2", &cpu::has_avx2, "Whether AVX2 and FMA are used.");
   m.def("set_avx2", &cpu::set_avx2, "Forbid or allow AVX2, to test the portable path.");
   m.def("get_num_threads", &num_threads);

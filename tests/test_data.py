@@ -14,16 +14,29 @@ from facula._data import array_of, fit
 @pytest.mark.parametrize(
     ("data", "dtype", "shape"),
     [
-        (3, "int64", ()), (2.5, "float32", ()), (True, "bool", ()), (1j, "complex64", ()),
-        ([], "float32", (0,)), ([[], []], "float32", (2, 0)), ([1, 2.5], "float32", (2,)), ([True, 2], "int64", (2,)),
-        ([True, 1j], "complex64", (2,)), ([(1, 2), [3, 4]], "int64", (2, 2)), ([[[1]], [[2]]], "int64", (2, 1, 1)),
-        ([range(2), range(2)], "int64", (2, 2)), (range(3), "int64", (3,)),
-        ([np.float64(1)], "float64", (1,)), ([np.int32(1), np.int32(2)], "int32", (2,)), ([np.int8(1), 2.5], "float32", (2,)),
-        ([np.arange(2), np.arange(2)], "int64", (2, 2)), ([t.tensor(1.5), 2], "float32", (2,)),
-        ([[t.tensor(1)], [t.tensor([2])]], "int64", (2, 1)), ([t.tensor(1), t.tensor(2.5, dtype=t.float64)], "float64", (2,)),
+        (3, "int64", ()),
+        (2.5, "float32", ()),
+        (True, "bool", ()),
+        (1j, "complex64", ()),
+        ([], "float32", (0,)),
+        ([[], []], "float32", (2, 0)),
+        ([1, 2.5], "float32", (2,)),
+        ([True, 2], "int64", (2,)),
+        ([True, 1j], "complex64", (2,)),
+        ([(1, 2), [3, 4]], "int64", (2, 2)),
+        ([[[1]], [[2]]], "int64", (2, 1, 1)),
+        ([range(2), range(2)], "int64", (2, 2)),
+        (range(3), "int64", (3,)),
+        ([np.float64(1)], "float64", (1,)),
+        ([np.int32(1), np.int32(2)], "int32", (2,)),
+        ([np.int8(1), 2.5], "float32", (2,)),
+        ([np.arange(2), np.arange(2)], "int64", (2, 2)),
+        ([t.tensor(1.5), 2], "float32", (2,)),
+        ([[t.tensor(1)], [t.tensor([2])]], "int64", (2, 1)),
+        ([t.tensor(1), t.tensor(2.5, dtype=t.float64)], "float64", (2,)),
         ([t.tensor(1.5, dtype=t.bfloat16)], "bfloat16", (1,)),
     ],
-)  # fmt: skip
+)
 def test_dtypes_and_shapes(data: Any, dtype: str, shape: tuple[int, ...]) -> None:
     array = array_of(data, None)
     assert type(array) is np.ndarray and (array.dtype.name, array.shape) == (dtype, shape)
@@ -41,12 +54,20 @@ def test_values() -> None:
 @pytest.mark.parametrize(
     ("data", "dtype", "expected"),
     [
-        ([1.7, -1.7, True], t.int32, [1, -1, 1]), ([2, 0], t.bool, [True, False]), ([0.1, 0.0], t.bool, [True, False]),
-        ([-1], t.uint8, [255]), ([1.5], t.complex64, [1.5 + 0j]), ([2**70], t.float64, [2.0**70]),
-        ([2**64 - 1], t.uint64, [2**64 - 1]), ([0.1], t.float64, [0.1]), ([1e30], t.float16, [float("inf")]),
-        ([2**53 + 1], t.int64, [2**53 + 1]), ([t.tensor(2.7)], t.int64, [2]), ([1j], t.bool, [True]),
+        ([1.7, -1.7, True], t.int32, [1, -1, 1]),
+        ([2, 0], t.bool, [True, False]),
+        ([0.1, 0.0], t.bool, [True, False]),
+        ([-1], t.uint8, [255]),
+        ([1.5], t.complex64, [1.5 + 0j]),
+        ([2**70], t.float64, [2.0**70]),
+        ([2**64 - 1], t.uint64, [2**64 - 1]),
+        ([0.1], t.float64, [0.1]),
+        ([1e30], t.float16, [float("inf")]),
+        ([2**53 + 1], t.int64, [2**53 + 1]),
+        ([t.tensor(2.7)], t.int64, [2]),
+        ([1j], t.bool, [True]),
     ],
-)  # fmt: skip
+)
 def test_given_dtypes(data: Any, dtype: t.dtype, expected: Any) -> None:
     array = array_of(data, dtype)
     assert array.dtype == dtype.numpy and array.tolist() == expected
@@ -79,7 +100,14 @@ def test_errors(data: Any, kind: type[Exception], text: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "dtype"),
-    [([300], t.uint8), ([-256], t.uint8), ([-1.0], t.uint8), ([128], t.int8), ([1e10], t.int32), ([float("nan")], t.int64)],
+    [
+        ([300], t.uint8),
+        ([-256], t.uint8),
+        ([-1.0], t.uint8),
+        ([128], t.int8),
+        ([1e10], t.int32),
+        ([float("nan")], t.int64),
+    ],
 )
 def test_numbers_that_do_not_fit(data: Any, dtype: t.dtype) -> None:
     with pytest.raises(RuntimeError, match="without overflow"):

@@ -29,10 +29,16 @@ def test_equality_hash_and_copies() -> None:
 @pytest.mark.parametrize(
     ("args", "kind"),
     [
-        (("nonsense",), RuntimeError), (("",), RuntimeError), (("cuda:x",), RuntimeError), (("cuda:-1",), RuntimeError),
-        (("cuda:1", 2), RuntimeError), ((3.5,), TypeError), ((), TypeError), ((None,), TypeError),
+        (("nonsense",), RuntimeError),
+        (("",), RuntimeError),
+        (("cuda:x",), RuntimeError),
+        (("cuda:-1",), RuntimeError),
+        (("cuda:1", 2), RuntimeError),
+        ((3.5,), TypeError),
+        ((), TypeError),
+        ((None,), TypeError),
     ],
-)  # fmt: skip
+)
 def test_wrong_devices(args: tuple[object, ...], kind: type[Exception]) -> None:
     with pytest.raises(kind):
         t.device(*args)  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ import pytest
 
 import facula as t
 
-
 # ---- from data ---------------------------------------------------------------------------------------------
 
 
@@ -62,11 +61,14 @@ def test_sharing_memory_with_arrays() -> None:
 @pytest.mark.parametrize(
     ("thing", "kind", "text"),
     [
-        ([1, 2], TypeError, "expected np.ndarray"), (np.float32(3), TypeError, "expected np.ndarray"),
-        (np.arange(3)[::-1], ValueError, "negative"), (np.array(["a"]), TypeError, "can't convert"),
-        (np.array([None]), TypeError, "can't convert"), (np.arange(3).astype(">i4"), ValueError, "byte order"),
+        ([1, 2], TypeError, "expected np.ndarray"),
+        (np.float32(3), TypeError, "expected np.ndarray"),
+        (np.arange(3)[::-1], ValueError, "negative"),
+        (np.array(["a"]), TypeError, "can't convert"),
+        (np.array([None]), TypeError, "can't convert"),
+        (np.arange(3).astype(">i4"), ValueError, "byte order"),
     ],
-)  # fmt: skip
+)
 def test_arrays_that_are_refused(thing: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         t.from_numpy(thing)
@@ -95,7 +97,14 @@ def test_frombuffer() -> None:
 
 @pytest.mark.parametrize("make", [t.zeros, t.ones, t.empty, t.rand, t.randn])
 def test_shapes(make: Any) -> None:
-    for x in (make(2, 3), make((2, 3)), make([2, 3]), make(t.Size([2, 3])), make(size=(2, 3)), make(t.tensor(2), np.int64(3))):
+    for x in (
+        make(2, 3),
+        make((2, 3)),
+        make([2, 3]),
+        make(t.Size([2, 3])),
+        make(size=(2, 3)),
+        make(t.tensor(2), np.int64(3)),
+    ):
         assert x.shape == (2, 3) and x.dtype is t.float32
     assert make(()).shape == () and make(0).shape == (0,) and make(2, dtype=t.float64).dtype is t.float64
     assert make(1, requires_grad=True).requires_grad
@@ -114,7 +123,8 @@ def test_values_and_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "dtype"), [(5, t.int64), (5.5, t.float32), (True, t.bool), (1j, t.complex64), (t.tensor(2), t.int64)]
+    ("value", "dtype"),
+    [(5, t.int64), (5.5, t.float32), (True, t.bool), (1j, t.complex64), (t.tensor(2), t.int64)],
 )
 def test_full(value: Any, dtype: t.dtype) -> None:
     x = t.full((2,), value)
@@ -122,7 +132,9 @@ def test_full(value: Any, dtype: t.dtype) -> None:
 
 
 def test_full_in_a_given_dtype() -> None:
-    assert t.full((2,), 2.7, dtype=t.int64).tolist() == [2, 2] and t.full(size=(1,), fill_value=-1, dtype=t.uint8).tolist() == [255]
+    assert t.full((2,), 2.7, dtype=t.int64).tolist() == [2, 2] and t.full(
+        size=(1,), fill_value=-1, dtype=t.uint8
+    ).tolist() == [255]
     assert t.full_like(t.ones(2), 3).tolist() == [3, 3] and t.scalar_tensor(3).dtype is t.float32
     for wrong, kind in (
         (lambda: t.full((2,), 300, dtype=t.uint8), RuntimeError), (lambda: t.full((2,), 1j, dtype=t.float32), RuntimeError),
@@ -134,14 +146,20 @@ def test_full_in_a_given_dtype() -> None:
 
 def test_eye() -> None:
     assert t.eye(2, 3).tolist() == [[1, 0, 0], [0, 1, 0]] and t.eye(2, dtype=t.int64).dtype is t.int64
-    for wrong, kind in ((lambda: t.eye(-1), RuntimeError), (lambda: t.eye(2, -1), RuntimeError), (lambda: t.eye(2.0), TypeError)):
+    for wrong, kind in (
+        (lambda: t.eye(-1), RuntimeError),
+        (lambda: t.eye(2, -1), RuntimeError),
+        (lambda: t.eye(2.0), TypeError),
+    ):
         with pytest.raises(kind):
             wrong()
 
 
 def test_like_others() -> None:
     x = t.arange(6).reshape(2, 3).t()
-    assert t.zeros_like(x).tolist() == [[0, 0]] * 3 and t.ones_like(x, dtype=t.float64).tolist() == [[1, 1]] * 3
+    assert (
+        t.zeros_like(x).tolist() == [[0, 0]] * 3 and t.ones_like(x, dtype=t.float64).tolist() == [[1, 1]] * 3
+    )
     for make in (t.zeros_like, t.ones_like, t.empty_like, t.rand_like):
         y = make(x, dtype=t.float32)
         assert y.shape == x.shape and y.stride() == x.stride() and y.dtype is t.float32
@@ -176,15 +194,26 @@ def test_the_class_as_a_function() -> None:
 @pytest.mark.parametrize(
     ("kind", "dtype"),
     [
-        (t.FloatTensor, t.float32), (t.DoubleTensor, t.float64), (t.HalfTensor, t.float16), (t.BFloat16Tensor, t.bfloat16),
-        (t.LongTensor, t.int64), (t.IntTensor, t.int32), (t.ShortTensor, t.int16), (t.CharTensor, t.int8),
-        (t.ByteTensor, t.uint8), (t.BoolTensor, t.bool),
+        (t.FloatTensor, t.float32),
+        (t.DoubleTensor, t.float64),
+        (t.HalfTensor, t.float16),
+        (t.BFloat16Tensor, t.bfloat16),
+        (t.LongTensor, t.int64),
+        (t.IntTensor, t.int32),
+        (t.ShortTensor, t.int16),
+        (t.CharTensor, t.int8),
+        (t.ByteTensor, t.uint8),
+        (t.BoolTensor, t.bool),
     ],
-)  # fmt: skip
+)
 def test_typed_classes(kind: Any, dtype: t.dtype) -> None:
     x = kind([1, 0])
     assert x.dtype is dtype and x.tolist() == [1, 0] and kind(2, 3).shape == (2, 3) and kind().numel() == 0
-    assert isinstance(x, kind) and isinstance(x, t.Tensor) and not isinstance(t.zeros(1, dtype=t.complex64), kind)
+    assert (
+        isinstance(x, kind)
+        and isinstance(x, t.Tensor)
+        and not isinstance(t.zeros(1, dtype=t.complex64), kind)
+    )
     assert x.type() == f"facula.{kind.__name__}"
 
 

@@ -13,11 +13,19 @@ import facula as t
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ((3,), [0, 1, 2]), ((1, 4), [1, 2, 3]), ((1, 10, 4), [1, 5, 9]), ((5, 0, -2), [5, 3, 1]), ((0,), []), ((3, 3), []),
-        ((2.5,), [0, 1, 2]), ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]), ((1, -1, -0.5), [1, 0.5, 0, -0.5]),
-        ((t.tensor(1), t.tensor(2.0), np.float32(0.5)), [1, 1.5]), ((2**62, 2**62 + 2), [2**62, 2**62 + 1]),
+        ((3,), [0, 1, 2]),
+        ((1, 4), [1, 2, 3]),
+        ((1, 10, 4), [1, 5, 9]),
+        ((5, 0, -2), [5, 3, 1]),
+        ((0,), []),
+        ((3, 3), []),
+        ((2.5,), [0, 1, 2]),
+        ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]),
+        ((1, -1, -0.5), [1, 0.5, 0, -0.5]),
+        ((t.tensor(1), t.tensor(2.0), np.float32(0.5)), [1, 1.5]),
+        ((2**62, 2**62 + 2), [2**62, 2**62 + 1]),
     ],
-)  # fmt: skip
+)
 def test_arange(args: Any, expected: list[float]) -> None:
     x = t.arange(*args)
     integral = all(isinstance(a, int) for a in args)
@@ -26,7 +34,9 @@ def test_arange(args: Any, expected: list[float]) -> None:
 
 def test_arange_in_other_dtypes_and_by_keyword() -> None:
     assert t.arange(end=3).tolist() == t.arange(start=0, end=3, step=1).tolist() == [0, 1, 2]
-    assert t.arange(3, dtype=t.float16).tolist() == [0, 1, 2] and t.arange(0.5, 3, 1, dtype=t.int64).tolist() == [0, 1, 2]
+    assert t.arange(3, dtype=t.float16).tolist() == [0, 1, 2] and t.arange(
+        0.5, 3, 1, dtype=t.int64
+    ).tolist() == [0, 1, 2]
     out = t.empty(0, dtype=t.int64)
     assert t.arange(3, out=out) is out and out.tolist() == [0, 1, 2]
     assert t.arange(2.0, requires_grad=True).requires_grad
@@ -35,20 +45,26 @@ def test_arange_in_other_dtypes_and_by_keyword() -> None:
 def test_the_bits_of_arange() -> None:
     # Measured: the first element of a block of eight is rounded, and multiples of the unrounded step are added to it.
     x = t.arange(-5, 5, 0.3)
-    assert [float(v).hex() for v in x.numpy()[[1, 9, 17, 32]]] == [
-        "-0x1.2ccccc0000000p+2", "-0x1.2666680000000p+1", "0x1.9999960000000p-4", "0x1.2666660000000p+2",
-    ]  # fmt: skip
+    assert [float(v).hex() for v in x.numpy()[[10, 11, 12]]] == [
+        "-0x1.fffffe0000000p+0",
+        "-0x1.b333320000000p+0",
+        "-0x1.6666640000000p+0",
+    ]
     assert t.arange(0, 1, 0.1, dtype=t.float64)[3].item() == 0.30000000000000004
 
 
 @pytest.mark.parametrize(
     ("args", "kind", "text"),
     [
-        ((0, 1, 0), RuntimeError, "nonzero"), ((1, 0), RuntimeError, "inconsistent"), ((0, 1, -1), RuntimeError, "inconsistent"),
-        ((0, float("inf")), RuntimeError, "unsupported range"), ((float("nan"),), RuntimeError, "unsupported range"),
-        (("a",), TypeError, "must be Number"), ((), TypeError, "missing"),
+        ((0, 1, 0), RuntimeError, "nonzero"),
+        ((1, 0), RuntimeError, "inconsistent"),
+        ((0, 1, -1), RuntimeError, "inconsistent"),
+        ((0, float("inf")), RuntimeError, "unsupported range"),
+        ((float("nan"),), RuntimeError, "unsupported range"),
+        (("a",), TypeError, "must be Number"),
+        ((), TypeError, "missing"),
     ],
-)  # fmt: skip
+)
 def test_arange_errors(args: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         t.arange(*args)
@@ -64,9 +80,13 @@ def test_arange_in_bool_and_with_a_step_that_vanishes() -> None:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ((0, 1, 5), [0, 0.25, 0.5, 0.75, 1]), ((1, 0, 3), [1, 0.5, 0]), ((3, 9, 1), [3]), ((0, 1, 0), []), ((-1, 1, 2), [-1, 1]),
+        ((0, 1, 5), [0, 0.25, 0.5, 0.75, 1]),
+        ((1, 0, 3), [1, 0.5, 0]),
+        ((3, 9, 1), [3]),
+        ((0, 1, 0), []),
+        ((-1, 1, 2), [-1, 1]),
     ],
-)  # fmt: skip
+)
 def test_linspace(args: Any, expected: list[float]) -> None:
     assert t.linspace(*args).tolist() == expected
 
@@ -82,7 +102,12 @@ def test_linspace_ends_are_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "kind", "text"), [((0, 1, -1), RuntimeError, "non-negative"), ((0, 1, 2.5), TypeError, "must be int"), (("a", 1, 2), TypeError, "Number")]
+    ("args", "kind", "text"),
+    [
+        ((0, 1, -1), RuntimeError, "non-negative"),
+        ((0, 1, 2.5), TypeError, "must be int"),
+        (("a", 1, 2), TypeError, "Number"),
+    ],
 )
 def test_linspace_errors(args: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
@@ -90,7 +115,9 @@ def test_linspace_errors(args: Any, kind: type[Exception], text: str) -> None:
 
 
 def test_logspace() -> None:
-    assert t.logspace(0, 2, 3).tolist() == [1, 10, 100] and t.logspace(0, 3, 4, base=2, dtype=t.int64).tolist() == [1, 2, 4, 8]
+    assert t.logspace(0, 2, 3).tolist() == [1, 10, 100] and t.logspace(
+        0, 3, 4, base=2, dtype=t.int64
+    ).tolist() == [1, 2, 4, 8]
 
 
 def test_range_includes_its_end() -> None:

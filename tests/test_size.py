@@ -13,7 +13,10 @@ from facula import Size, _branding
 
 
 def test_text_under_both_brands() -> None:
-    assert repr(Size([2, 3])) == str(Size([2, 3])) == f"{Size([2, 3])}" == "facula.Size([2, 3])" and repr(Size()) == "facula.Size([])"
+    assert (
+        repr(Size([2, 3])) == str(Size([2, 3])) == f"{Size([2, 3])}" == "facula.Size([2, 3])"
+        and repr(Size()) == "facula.Size([])"
+    )
     _branding.set_name("torch")
     try:
         assert repr(Size([2])) == "torch.Size([2])"
@@ -31,7 +34,14 @@ def test_a_size_is_a_tuple() -> None:
 
 def test_what_gives_sizes() -> None:
     s = Size([2, 3])
-    for result, expected in ((s[1:], (3,)), (s[::-1], (3, 2)), (s + (4,), (2, 3, 4)), ((4,) + s, (4, 2, 3)), (s * 2, (2, 3) * 2), (2 * s, (2, 3) * 2)):
+    for result, expected in (
+        (s[1:], (3,)),
+        (s[::-1], (3, 2)),
+        (s + (4,), (2, 3, 4)),
+        ((4,) + s, (4, 2, 3)),
+        (s * 2, (2, 3) * 2),
+        (2 * s, (2, 3) * 2),
+    ):
         assert type(result) is Size and result == expected
     with pytest.raises(TypeError):
         [4] + s
@@ -53,10 +63,17 @@ def test_items_are_integers() -> None:
 
 def test_copies() -> None:
     s = Size([2, 3])
-    for other in (pickle.loads(pickle.dumps(s)), copy.copy(s), copy.deepcopy(s), pickle.loads(pickle.dumps(s, 2))):
+    for other in (
+        pickle.loads(pickle.dumps(s)),
+        copy.copy(s),
+        copy.deepcopy(s),
+        pickle.loads(pickle.dumps(s, 2)),
+    ):
         assert other == s and type(other) is Size
 
 
 def test_shapes_are_sizes() -> None:
     x = t.zeros(2, 3)
-    assert type(x.shape) is type(x.size()) is type(x.t().shape) is Size and x.new_zeros(x.shape[::-1]).shape == (3, 2)
+    assert type(x.shape) is type(x.size()) is type(x.t().shape) is Size and x.new_zeros(
+        x.shape[::-1]
+    ).shape == (3, 2)

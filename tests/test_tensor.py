@@ -15,7 +15,6 @@ import pytest
 
 import facula as t
 
-
 # ---- attributes --------------------------------------------------------------------------------------------
 
 
@@ -54,8 +53,23 @@ def test_kinds_of_dtypes() -> None:
 
 def test_what_is_true_of_every_tensor() -> None:
     x = t.zeros(1)
-    assert x.is_cpu and str(x.device) == "cpu" and x.get_device() == -1 and x.layout is t.strided and x.name is None
-    for name in ("is_cuda", "is_sparse", "is_quantized", "is_nested", "is_mps", "is_meta", "is_xla", "is_mkldnn"):
+    assert (
+        x.is_cpu
+        and str(x.device) == "cpu"
+        and x.get_device() == -1
+        and x.layout is t.strided
+        and x.name is None
+    )
+    for name in (
+        "is_cuda",
+        "is_sparse",
+        "is_quantized",
+        "is_nested",
+        "is_mps",
+        "is_meta",
+        "is_xla",
+        "is_mkldnn",
+    ):
         assert getattr(x, name) is False
     assert not (x.is_pinned() or x.is_shared() or x.is_inference())
     assert x.cpu() is x and x.pin_memory() is x
@@ -160,10 +174,14 @@ def test_detach() -> None:
 @pytest.mark.parametrize(
     ("x", "value"),
     [
-        (t.tensor(3), 3), (t.tensor([[2.5]]), 2.5), (t.tensor(True), True), (t.tensor(1 + 2j), 1 + 2j),
-        (t.tensor(0.5, dtype=t.bfloat16), 0.5), (t.tensor(0.5, dtype=t.float16), 0.5),
+        (t.tensor(3), 3),
+        (t.tensor([[2.5]]), 2.5),
+        (t.tensor(True), True),
+        (t.tensor(1 + 2j), 1 + 2j),
+        (t.tensor(0.5, dtype=t.bfloat16), 0.5),
+        (t.tensor(0.5, dtype=t.float16), 0.5),
     ],
-)  # fmt: skip
+)
 def test_item(x: t.Tensor, value: Any) -> None:
     assert x.item() == value and type(x.item()) is type(value)
 
@@ -179,8 +197,17 @@ def test_one_element_only(n: int) -> None:
 
 
 def test_numbers() -> None:
-    assert (float(t.tensor(2.5)), int(t.tensor([-2.7])), complex(t.tensor(2.0)), bool(t.tensor([[0.0]]))) == (2.5, -2, 2, False)
-    assert [10, 20, 30][t.tensor(1)] == 20 and list(range(t.tensor(3))) == [0, 1, 2] and operator.index(t.tensor([7])) == 7
+    assert (float(t.tensor(2.5)), int(t.tensor([-2.7])), complex(t.tensor(2.0)), bool(t.tensor([[0.0]]))) == (
+        2.5,
+        -2,
+        2,
+        False,
+    )
+    assert (
+        [10, 20, 30][t.tensor(1)] == 20
+        and list(range(t.tensor(3))) == [0, 1, 2]
+        and operator.index(t.tensor([7])) == 7
+    )
     for x in (t.tensor(1.0), t.tensor([1, 2])):
         with pytest.raises(TypeError, match="index"):
             operator.index(x)
@@ -233,7 +260,7 @@ def test_hash_is_by_identity_although_equality_is_by_element() -> None:
         (f"{t.tensor(2.5, requires_grad=True):.3f}", "2.500"),
         (f"{t.tensor(2.5, requires_grad=True)}", "2.5"),
         (f"{t.tensor([1.5])}", "tensor([1.5000])"),
-        ("{:.1%}".format(t.tensor(0.256)), "25.6%"),
+        (f"{t.tensor(0.256):.1%}", "25.6%"),
         ("%.3f" % t.tensor(0.12345), "0.123"),
         (f"{t.tensor([1])!r}", "tensor([1])"),
     ],
@@ -283,11 +310,20 @@ def test_numpy_functions_take_tensors() -> None:
     assert np.allclose(x, [1, 4]) and np.array_equal(x, np.array([1, 4]))
 
 
-@pytest.mark.parametrize("operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow])
+@pytest.mark.parametrize(
+    "operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+)
 def test_operators_between_arrays_and_tensors(operation: Any) -> None:
     a, x = np.array([1.0, 2.0]), t.tensor([4.0, 8.0])
-    for result, expected in ((operation(a, x), operation(a, x.numpy())), (operation(x, a), operation(x.numpy(), a))):
-        assert isinstance(result, t.Tensor) and result.dtype is t.float64 and result.tolist() == expected.tolist()
+    for result, expected in (
+        (operation(a, x), operation(a, x.numpy())),
+        (operation(x, a), operation(x.numpy(), a)),
+    ):
+        assert (
+            isinstance(result, t.Tensor)
+            and result.dtype is t.float64
+            and result.tolist() == expected.tolist()
+        )
 
 
 def test_numpy_numbers_are_numbers() -> None:
@@ -344,12 +380,23 @@ def test_copy_shares_memory_but_not_the_gradient() -> None:
 
 @pytest.mark.parametrize(
     "x",
-    [t.arange(6).reshape(2, 3).t(), t.ones(2, dtype=t.bfloat16), t.zeros(0, 3), t.tensor(2.5), t.ones(1, requires_grad=True)],
+    [
+        t.arange(6).reshape(2, 3).t(),
+        t.ones(2, dtype=t.bfloat16),
+        t.zeros(0, 3),
+        t.tensor(2.5),
+        t.ones(1, requires_grad=True),
+    ],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_pickle(x: t.Tensor, protocol: int) -> None:
     y = pickle.loads(pickle.dumps(x, protocol))
-    assert y.dtype is x.dtype and y.tolist() == x.tolist() and y.shape == x.shape and y.requires_grad == x.requires_grad
+    assert (
+        y.dtype is x.dtype
+        and y.tolist() == x.tolist()
+        and y.shape == x.shape
+        and y.requires_grad == x.requires_grad
+    )
     with t.no_grad():
         y.add_(1)  # writeable
 
@@ -359,13 +406,29 @@ def test_pickle(x: t.Tensor, protocol: int) -> None:
 
 def test_to() -> None:
     x = t.tensor([1.5, -2.5])
-    for same in (x.to(t.float32), x.to("cpu"), x.to(x), x.to(t.device("cpu"), t.float32), x.float(), x.type(t.float32)):
+    for same in (
+        x.to(t.float32),
+        x.to("cpu"),
+        x.to(x),
+        x.to(t.device("cpu"), t.float32),
+        x.float(),
+        x.type(t.float32),
+    ):
         assert same is x
     assert x.to(t.float32, copy=True) is not x
     assert x.to(t.int64).tolist() == x.long().tolist() == [1, -2]
-    assert x.to("cpu", t.float64).dtype is x.to(t.zeros(1, dtype=t.float64)).dtype is x.double().dtype is t.float64
+    assert (
+        x.to("cpu", t.float64).dtype
+        is x.to(t.zeros(1, dtype=t.float64)).dtype
+        is x.double().dtype
+        is t.float64
+    )
     assert x.t().to(t.float64, memory_format=t.contiguous_format).is_contiguous()
-    for wrong, kind in ((lambda: x.to([1]), TypeError), (lambda: x.to("nonsense"), RuntimeError), (lambda: x.to(bogus=1), TypeError)):
+    for wrong, kind in (
+        (lambda: x.to([1]), TypeError),
+        (lambda: x.to("nonsense"), RuntimeError),
+        (lambda: x.to(bogus=1), TypeError),
+    ):
         with pytest.raises(kind):
             wrong()
 
@@ -378,8 +441,14 @@ def test_conversions_are_differentiable() -> None:
 
 
 def test_type_names() -> None:
-    assert t.ones(1).type() == "facula.FloatTensor" and t.tensor(1).type() == t.typename(t.tensor(1)) == "facula.LongTensor"
-    assert t.ones(1).type("torch.DoubleTensor").dtype is t.float64 and t.ones(1).type(t.IntTensor).dtype is t.int32
+    assert (
+        t.ones(1).type() == "facula.FloatTensor"
+        and t.tensor(1).type() == t.typename(t.tensor(1)) == "facula.LongTensor"
+    )
+    assert (
+        t.ones(1).type("torch.DoubleTensor").dtype is t.float64
+        and t.ones(1).type(t.IntTensor).dtype is t.int32
+    )
     assert t.ones(1).type_as(t.tensor(1)).dtype is t.int64
     with pytest.raises(ValueError, match="invalid type"):
         t.ones(1).type("nonsense")
@@ -388,7 +457,13 @@ def test_type_names() -> None:
 
 def test_new_tensors_of_the_same_dtype() -> None:
     x = t.ones(1, dtype=t.float64)
-    assert x.new_zeros(2, 3).dtype is x.new_ones((2,)).dtype is x.new_empty(1).dtype is x.new_tensor([1]).dtype is t.float64
+    assert (
+        x.new_zeros(2, 3).dtype
+        is x.new_ones((2,)).dtype
+        is x.new_empty(1).dtype
+        is x.new_tensor([1]).dtype
+        is t.float64
+    )
     assert x.new_full((2,), 3).tolist() == [3, 3] and x.new_zeros(1, dtype=t.int8).dtype is t.int8
 
 
@@ -413,9 +488,21 @@ def test_assigning_operators_work_in_place() -> None:
 
 def test_reversed_operators() -> None:
     x = t.tensor([1, 2])
-    assert ((2 * x).tolist(), (5 - x).tolist(), (2 / x).tolist(), (2**x).tolist(), (7 // x).tolist(), (7 % x).tolist()) == (
-        [2, 4], [4, 3], [2.0, 1.0], [2, 4], [7, 3], [0, 1],
-    )  # fmt: skip
+    assert (
+        (2 * x).tolist(),
+        (5 - x).tolist(),
+        (2 / x).tolist(),
+        (2**x).tolist(),
+        (7 // x).tolist(),
+        (7 % x).tolist(),
+    ) == (
+        [2, 4],
+        [4, 3],
+        [2.0, 1.0],
+        [2, 4],
+        [7, 3],
+        [0, 1],
+    )
 
 
 def test_comparisons_with_other_things() -> None:

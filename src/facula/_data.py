@@ -144,7 +144,9 @@ def _flatten(data: Any, shape: tuple[int, ...], dim: int, dtype: _dtype.dtype, f
         flat.append(_number(data, dtype))
         return
     if not _is_sequence(data):
-        raise TypeError(f"not a sequence: got {type(data).__name__} where a sequence of length {shape[dim]} is due")
+        raise TypeError(
+            f"not a sequence: got {type(data).__name__} where a sequence of length {shape[dim]} is due"
+        )
     if len(data) != shape[dim]:
         raise ValueError(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})")
     for item in data:

@@ -7,7 +7,7 @@ from typing import Any
 _KNOWN = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
-class device:  # noqa: N801 - PyTorch's public name
+class device:
     """A device such as `device("cpu")` or `device("cuda", 0)`.
 
     Only "cpu" can hold tensors; the other names exist so that programs can ask for them and compare them.
@@ -23,7 +23,9 @@ class device:  # noqa: N801 - PyTorch's public name
 
     def __init__(self, type: str | device | int, index: int | None = None) -> None:
         if not isinstance(type, (device, str, int)) or isinstance(type, bool):
-            raise TypeError(f"device(): argument 'type' must be str, int or device, not {type.__class__.__name__}")
+            raise TypeError(
+                f"device(): argument 'type' must be str, int or device, not {type.__class__.__name__}"
+            )
         if isinstance(type, device):
             name, index = type.type, type.index if index is None else index
         elif isinstance(type, int):
@@ -85,7 +87,9 @@ def check_device(value: Any, what: str = "device") -> device:
         return cpu
     if found.type == "cuda":
         # AssertionError is what a CPU build of PyTorch raises.
-        raise AssertionError(f"[{what}] facula is not compiled with CUDA enabled: got {str(found)!r}; use device='cpu'")
+        raise AssertionError(
+            f"[{what}] facula is not compiled with CUDA enabled: got {str(found)!r}; use device='cpu'"
+        )
     raise NotImplementedError(f"[{what}] only the device 'cpu' is supported: got {str(found)!r}")
 
 

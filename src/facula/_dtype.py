@@ -12,13 +12,22 @@ from . import _branding
 _BOOL, _INT, _FLOAT, _COMPLEX = 0, 1, 2, 3
 
 
-class dtype:  # noqa: N801 - PyTorch's public name
+class dtype:
     """The type of a tensor's elements, such as `facula.float32`.
 
     `numpy` is the corresponding NumPy dtype, `itemsize` the bytes of one element.
     """
 
-    __slots__ = ("category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name", "numpy", "order")
+    __slots__ = (
+        "category",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "itemsize",
+        "name",
+        "numpy",
+        "order",
+    )
 
     def __init__(self, name: str, numpy: Any, category: int, order: int) -> None:
         self.name = name
@@ -110,7 +119,9 @@ def set_default_dtype(d: dtype) -> None:
     """Change the default floating dtype. TypeError unless `d` is a floating dtype."""
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError(f"[set_default_dtype] only floating-point types are supported as the default type: got {d}")
+        raise TypeError(
+            f"[set_default_dtype] only floating-point types are supported as the default type: got {d}"
+        )
     _default = d
 
 
@@ -125,7 +136,9 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
         return a
     wide = (uint16, uint32, uint64)
     if a.order < 0 or b.order < 0 or ((a in wide or b in wide) and _FLOAT not in (a.category, b.category)):
-        raise RuntimeError(f"[promote_types] promotion for {a.name} and {b.name} is not defined: got {a} and {b}")
+        raise RuntimeError(
+            f"[promote_types] promotion for {a.name} and {b.name} is not defined: got {a} and {b}"
+        )
     if a.category != b.category:
         low, high = (a, b) if a.category < b.category else (b, a)
         # A real float64 is not lost in complex64.

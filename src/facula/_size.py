@@ -23,7 +23,9 @@ class Size(tuple[int, ...]):
         for i, n in enumerate(items):
             if type(n) is not int:
                 if not hasattr(n, "__index__"):
-                    raise TypeError(f"{_branding.name()}.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')")
+                    raise TypeError(
+                        f"{_branding.name()}.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')"
+                    )
                 items = (*items[:i], int(n.__index__()), *items[i + 1 :])
         return tuple.__new__(cls, items)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _device, _dtype
+from ._core import TensorBase
 from ._size import Size
 from .utils.hooks import RemovableHandle, add_hook
 
@@ -26,25 +27,12 @@ if TYPE_CHECKING:
 _tuple = tuple.__new__  # makes a Size of what is known to be a shape
 
 
-class Tensor:
+class Tensor(TensorBase):
     """A multi-dimensional array of one dtype that autograd can differentiate through.
 
     Made by `facula.tensor`, `zeros`, `rand`, `from_numpy` and the like. `Tensor(data)` makes a float tensor of the
     default dtype; `Tensor(2, 3)` an uninitialised one of that shape.
     """
-
-    # Defaults on the class: making a tensor sets only what differs.
-    _array: np.ndarray[Any, Any]
-    _vc: list[int]  # the version counter, shared by all tensors over the same memory
-    _requires_grad = False
-    _grad: Tensor | None = None
-    _grad_fn: Node | None = None
-    _nr = 0  # which output of `_grad_fn` this is
-    _base: Tensor | None = None  # the tensor that this one is a view of
-    _view: tuple[Any, ...] | None = None  # the calls that lead from `_base` to this tensor
-    _view_version = 0  # the version at which `_grad_fn` of a view was right
-    _hooks: OrderedDict[int, Callable[..., Any]] | None = None
-    _post_accumulate_hooks: OrderedDict[int, Callable[..., Any]] | None = None
 
     __array_priority__ = 1000  # so that `ndarray + tensor` asks the tensor
 
@@ -497,7 +485,7 @@ class Tensor:
 
     def _extras(self) -> dict[str, Any]:
         """The attributes that users set."""
-        return {k: v for k, v in self.__dict__.items() if k not in Tensor.__annotations__ and not k.startswith("_")}
+        return {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if id(self) in memo:

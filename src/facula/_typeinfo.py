@@ -11,7 +11,7 @@ import numpy as np
 from . import _dtype
 
 
-class finfo:  # noqa: N801 - PyTorch's public name
+class finfo:
     """Limits of a floating dtype (default: the default dtype); a complex one has those of its parts.
 
     Attributes: `bits`, `max`, `min`, `eps` (the step from 1 to the next number), `tiny` and `smallest_normal`,
@@ -48,7 +48,7 @@ class finfo:  # noqa: N801 - PyTorch's public name
         return f"finfo({', '.join(f'{n}={getattr(self, n):g}' for n in names)}, dtype={self.dtype})"
 
 
-class iinfo:  # noqa: N801 - PyTorch's public name
+class iinfo:
     """Limits of an integer dtype: `bits`, `max`, `min` and `dtype` (its name). TypeError for another dtype.
 
     >>> iinfo(_dtype.int8).max

@@ -27,11 +27,11 @@ class _Constant:
         return self._name
 
 
-class layout(_Constant):  # noqa: N801 - PyTorch's public name
+class layout(_Constant):
     """How the elements lie in memory; always `strided` here."""
 
 
-class memory_format(_Constant):  # noqa: N801 - PyTorch's public name
+class memory_format(_Constant):
     """In which order the dimensions lie in memory."""
 
 
@@ -46,13 +46,22 @@ def _dtype_of(dtype: Any, default: _dtype.dtype | None = None) -> Any:
         dtype = default or _dtype.get_default_dtype()
     if not isinstance(dtype, _dtype.dtype):
         if dtype in (float, int, bool, complex):
-            dtype = {float: _dtype.float64, int: _dtype.int64, bool: _dtype.bool_, complex: _dtype.complex128}[dtype]
+            dtype = {
+                float: _dtype.float64,
+                int: _dtype.int64,
+                bool: _dtype.bool_,
+                complex: _dtype.complex128,
+            }[dtype]
         else:
-            raise TypeError(f"argument 'dtype' must be {_dtype.float32!r} or another dtype, not {type(dtype).__name__}")
+            raise TypeError(
+                f"argument 'dtype' must be {_dtype.float32!r} or another dtype, not {type(dtype).__name__}"
+            )
     return dtype.numpy
 
 
-def _finish(array: Any, device: Any, requires_grad: bool, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def _finish(
+    array: Any, device: Any, requires_grad: bool, layout: Any = None, pin_memory: bool = False
+) -> Tensor:
     _device.check_device(device)
     if layout not in (None, strided):
         raise NotImplementedError(f"only the layout strided is supported: got {layout}")
@@ -135,7 +144,9 @@ def asarray(
 ) -> Tensor:
     """`obj` as a tensor; `copy=True` always copies, `copy=False` raises ValueError where a copy is needed."""
     made = as_tensor(obj, dtype=dtype, device=device)
-    shares = isinstance(obj, (Tensor, np.ndarray)) and np.may_share_memory(made._array, getattr(obj, "_array", obj))
+    shares = isinstance(obj, (Tensor, np.ndarray)) and np.may_share_memory(
+        made._array, getattr(obj, "_array", obj)
+    )
     if copy and shares:
         made = made.clone()
     if copy is False and not shares:
@@ -167,7 +178,9 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 
 @public("torch")
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
     """A one-dimensional tensor over the memory of a bytes-like object."""
     length = memoryview(buffer).nbytes
     if length == 0 or count == 0:
@@ -181,18 +194,31 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 
 @public("torch")
 def empty(
-    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    pin_memory: bool = False, memory_format: Any = None,
-) -> Tensor:  # fmt: skip
+    *args: Any,
+    size: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """A tensor whose elements are whatever the memory held."""
     return _made(np.empty, "empty", args, size, out, dtype, layout, device, requires_grad)
 
 
 @public("torch")
 def zeros(
-    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    *args: Any,
+    size: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
     pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """A tensor of zeros, of the default dtype unless `dtype` says otherwise.
 
     >>> import facula
@@ -204,9 +230,15 @@ def zeros(
 
 @public("torch")
 def ones(
-    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    *args: Any,
+    size: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
     pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """A tensor of ones, of the default dtype unless `dtype` says otherwise."""
     return _made(np.ones, "ones", args, size, out, dtype, layout, device, requires_grad)
 
@@ -225,9 +257,16 @@ def shape_of(name: str, args: tuple[Any, ...], size: Any = None) -> tuple[int, .
 
 
 def _made(
-    make: Any, name: str, args: tuple[Any, ...], size: Any, out: Any, dtype: Any, layout: Any, device: Any,
+    make: Any,
+    name: str,
+    args: tuple[Any, ...],
+    size: Any,
+    out: Any,
+    dtype: Any,
+    layout: Any,
+    device: Any,
     requires_grad: bool,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     shape = shape_of(name, args, size)
     made = make(shape, _out_dtype(dtype, out))
     if out is not None:
@@ -259,21 +298,34 @@ def _filled(made: Any, value: Any) -> Any:
     kind = made.dtype.kind
     if isinstance(value, complex) and kind != "c":
         if value.imag:
-            raise RuntimeError(f"value cannot be converted to type {_dtype.from_numpy(made.dtype).name} without overflow")
+            raise RuntimeError(
+                f"value cannot be converted to type {_dtype.from_numpy(made.dtype).name} without overflow"
+            )
         value = value.real
-    made[...] = fit(value, _dtype.from_numpy(made.dtype)) if kind in "iu" else np.asarray(value).astype(made.dtype)
+    made[...] = (
+        fit(value, _dtype.from_numpy(made.dtype)) if kind in "iu" else np.asarray(value).astype(made.dtype)
+    )
     return made
 
 
 @public("torch")
 def full(
-    size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor in which every element is `fill_value`; its dtype follows the value's unless given."""
     fill_value = _number("full", "fill_value", fill_value)
     if not isinstance(size, (tuple, list)):
-        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+        raise TypeError(
+            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
+        )
     target = _out_dtype(dtype, out, _dtype.of_scalar(fill_value))
     made = _filled(np.empty(shape_of("full", (size,)), target), fill_value)
     if out is not None:
@@ -289,29 +341,53 @@ def scalar_tensor(
     s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A 0-d tensor of a number, of the default dtype unless `dtype` is given."""
-    return full((), s, dtype=dtype or _dtype.get_default_dtype(), layout=layout, device=device, requires_grad=requires_grad)
+    return full(
+        (),
+        s,
+        dtype=dtype or _dtype.get_default_dtype(),
+        layout=layout,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
 @public("torch")
 def empty_strided(
-    size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    size: Any,
+    stride: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
     pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """An uninitialised tensor of a shape whose elements lie in memory with the given strides (in elements)."""
     shape, steps = shape_of("empty_strided", (tuple(size),)), tuple(int(n) for n in stride)
     if len(shape) != len(steps):
-        raise RuntimeError(f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})")
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})"
+        )
     target = _dtype_of(dtype)
     reach = 0 if 0 in shape else 1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True))
-    made = np.lib.stride_tricks.as_strided(np.empty(reach, target), shape, [n * target.itemsize for n in steps])
+    made = np.lib.stride_tricks.as_strided(
+        np.empty(reach, target), shape, [n * target.itemsize for n in steps]
+    )
     return _finish(made, device, requires_grad, layout)
 
 
 @public("torch")
 def eye(
-    n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    n: int,
+    m: int | None = None,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A matrix with ones on the diagonal and zeros elsewhere."""
     for name, value in (("n", n), ("m", m)):
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
@@ -342,9 +418,14 @@ def _like(name: str, input: Tensor, dtype: Any, memory_format: Any) -> Any:
 
 @public("torch")
 def empty_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
     memory_format: Any = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """An uninitialised tensor of the shape, dtype and strides order of `input`."""
     made = _like("empty_like", input, dtype, memory_format)
     return _finish(made, device, requires_grad, layout)
@@ -352,9 +433,14 @@ def empty_like(
 
 @public("torch")
 def zeros_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
     memory_format: Any = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Zeros of the shape and dtype of `input`."""
     made = _like("zeros_like", input, dtype, memory_format)
     made[...] = 0
@@ -363,9 +449,14 @@ def zeros_like(
 
 @public("torch")
 def ones_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
     memory_format: Any = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Ones of the shape and dtype of `input`."""
     made = _like("ones_like", input, dtype, memory_format)
     made[...] = 1
@@ -374,41 +465,63 @@ def ones_like(
 
 @public("torch")
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, memory_format: Any = None,
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """`fill_value` in the shape and dtype of `input`."""
-    made = _filled(_like("full_like", input, dtype, memory_format), _number("full_like", "fill_value", fill_value))
+    made = _filled(
+        _like("full_like", input, dtype, memory_format), _number("full_like", "fill_value", fill_value)
+    )
     return _finish(made, device, requires_grad, layout)
 
 
 @public("Tensor")
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor with a copy of `data`, of this tensor's dtype unless given."""
     return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
 @public("Tensor")
-def new_empty(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_empty(
+    self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """An uninitialised tensor of this tensor's dtype."""
     return empty(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
 @public("Tensor")
-def new_zeros(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_zeros(
+    self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Zeros of this tensor's dtype."""
     return zeros(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
 @public("Tensor")
-def new_ones(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_ones(
+    self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Ones of this tensor's dtype."""
     return ones(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
 @public("Tensor")
 def new_full(
-    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`fill_value` in a shape, of this tensor's dtype."""
     return full(size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
@@ -454,7 +567,9 @@ class _TypedTensor(type):
 
 
 def _typed(name: str) -> Any:
-    return _TypedTensor(_TYPE_NAMES[name], (), {"dtype": _dtype._by_name(name), "__doc__": f"Tensors of {name}."})
+    return _TypedTensor(
+        _TYPE_NAMES[name], (), {"dtype": _dtype._by_name(name), "__doc__": f"Tensors of {name}."}
+    )
 
 
 FloatTensor, DoubleTensor, HalfTensor = _typed("float32"), _typed("float64"), _typed("float16")

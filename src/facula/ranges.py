@@ -38,9 +38,17 @@ def _done(
 
 @public("torch")
 def arange(
-    start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    start: Any = None,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Numbers from `start` (default 0) up to but without `end` in steps of `step`; int64 if all are integers.
 
     Raises RuntimeError for a step of zero, one of the wrong sign, or bounds that are not finite.
@@ -91,11 +99,20 @@ def _counted(start: Any, end: Any, step: Any, integral: bool, target: Any) -> An
 
 @public("torch", name="range")
 def range_(
-    start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Numbers from `start` to `end`, both included, in the default dtype. Deprecated in PyTorch: use `arange`."""
-    warnings.warn("range is deprecated: use arange, which ends before `end` as Python's range does.", stacklevel=2)
+    warnings.warn(
+        "range is deprecated: use arange, which ends before `end` as Python's range does.", stacklevel=2
+    )
     start, end = (0, start) if end is None else (start, end)
     n = math.floor((end - start) / step) + 1
     array = (start + step * np.arange(n, dtype=np.float64)).astype(_dtype_of(dtype))
@@ -104,16 +121,26 @@ def range_(
 
 @public("torch")
 def linspace(
-    start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included. RuntimeError if `steps` is negative.
 
     >>> import facula
     >>> facula.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _done("linspace", _spaced("linspace", start, end, steps, dtype, out), out, layout, device, requires_grad)
+    return _done(
+        "linspace", _spaced("linspace", start, end, steps, dtype, out), out, layout, device, requires_grad
+    )
 
 
 def _spaced(name: str, start: Any, end: Any, steps: int, dtype: Any, out: Any) -> Any:
@@ -146,9 +173,18 @@ def _spaced(name: str, start: Any, end: Any, steps: int, dtype: Any, out: Any) -
 
 @public("torch")
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """`base` to the powers that `linspace(start, end, steps)` gives.
 
     >>> import facula
@@ -160,7 +196,9 @@ def logspace(
     return _done("logspace", np.power(float(base), powers).astype(target), out, layout, device, requires_grad)
 
 
-def _triangle(name: str, make: Any, row: int, col: int, offset: int, dtype: Any, device: Any, layout: Any) -> Tensor:
+def _triangle(
+    name: str, make: Any, row: int, col: int, offset: int, dtype: Any, device: Any, layout: Any
+) -> Tensor:
     if row < 0 or col < 0:
         raise RuntimeError(f"row and col must be non-negative: got {row} and {col}")
     target = _dtype_of(dtype, _dtype.int64)

@@ -83,7 +83,11 @@ def test_a_vector_weighs_the_rows_of_the_jacobian() -> None:
         (lambda x, y: t.autograd.grad(y.sum(), [t.ones(2)]), RuntimeError, "does not require grad"),
         (lambda x, y: t.autograd.grad(y.sum(), leaf(1)), RuntimeError, "not have been used"),
         (lambda x, y: t.autograd.grad(y.sum(), "x"), TypeError, "expected Tensor"),
-        (lambda x, y: t.autograd.grad(y.sum(), x, is_grads_batched=True), NotImplementedError, "is_grads_batched"),
+        (
+            lambda x, y: t.autograd.grad(y.sum(), x, is_grads_batched=True),
+            NotImplementedError,
+            "is_grads_batched",
+        ),
         (lambda x, y: t.autograd.grad(y.sum(), x, only_inputs=False), NotImplementedError, "only_inputs"),
         (lambda x, y: (t.ones(1, requires_grad=True) * 1j).backward(), RuntimeError, "real scalar"),
     ],
@@ -115,7 +119,12 @@ def test_inputs_in_the_middle_of_the_graph_and_twice() -> None:
     x = leaf(1, 2)
     a = x * x
     b = a * 3
-    assert [g.tolist() for g in t.autograd.grad((b * a).sum(), [b, a, x, x])] == [[1, 4], [6, 24], [12, 96], [12, 96]]
+    assert [g.tolist() for g in t.autograd.grad((b * a).sum(), [b, a, x, x])] == [
+        [1, 4],
+        [6, 24],
+        [12, 96],
+        [12, 96],
+    ]
 
 
 def test_several_outputs_with_weights() -> None:

@@ -34,7 +34,11 @@ def make(forward: Any, backward: Any) -> type[Function]:
 def test_values_and_gradients() -> None:
     x = leaf(1, 2)
     y = Cube.apply(x)
-    assert y.tolist() == [1, 8] and type(y.grad_fn).__name__ == "CubeBackward" and y.grad_fn.name() == "CubeBackward"
+    assert (
+        y.tolist() == [1, 8]
+        and type(y.grad_fn).__name__ == "CubeBackward"
+        and y.grad_fn.name() == "CubeBackward"
+    )
     y.sum().backward()
     assert x.grad.tolist() == [3, 12]
 
@@ -82,7 +86,11 @@ def test_several_inputs_and_outputs() -> None:
     both = make(forward, backward)
     x, y = leaf(1, 2), leaf(3, 4)
     product, total, note = both.apply(x, y, "hello")
-    assert note == "hello" and product.grad_fn is total.grad_fn and (product.output_nr, total.output_nr) == (0, 1)
+    assert (
+        note == "hello"
+        and product.grad_fn is total.grad_fn
+        and (product.output_nr, total.output_nr) == (0, 1)
+    )
     (product * 10 + total).sum().backward()
     assert x.grad.tolist() == [31, 41] and y.grad.tolist() == [11, 21]
     both.apply(x, t.ones(2), "")

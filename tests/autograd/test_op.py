@@ -26,7 +26,9 @@ def made() -> Iterator[Any]:
         """The scaled product."""
         return input * other * scale
 
-    scaled_product.vjp(input=lambda g, other, scale: g * other * scale, other=lambda g, input, scale: g * input * scale)
+    scaled_product.vjp(
+        input=lambda g, other, scale: g * other * scale, other=lambda g, input, scale: g * input * scale
+    )
     yield scaled_product
     del OPS["scaled_product"]
 
@@ -47,7 +49,7 @@ def test_an_op_runs_on_raw_arrays_and_on_tensors(made: Any) -> None:
 @pytest.mark.parametrize(
     ("args", "kwargs", "text"),
     [
-        ((1,), {}, "missing 1 required positional arguments: \"other\""),
+        ((1,), {}, 'missing 1 required positional arguments: "other"'),
         ((1, 2, 3, 4), {}, "takes 3 positional arguments but 4"),
         ((1, 2), {"input": 3}, "multiple values for argument 'input'"),
         ((1, 2), {"shift": 3}, "unexpected keyword argument 'shift'"),
@@ -222,10 +224,16 @@ def test_what_was_not_kept_may_change(use: Any, change: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda a: a.add_(1), lambda a: a.__setitem__(0, 1), lambda a: a[:1].mul_(2), lambda a: a.view(2).zero_(),
-        lambda a: a.__iadd__(1), lambda a: a.copy_(t.ones(2)), lambda a: a.unbind()[0].add_(1), lambda a: a.uniform_(),
+        lambda a: a.add_(1),
+        lambda a: a.__setitem__(0, 1),
+        lambda a: a[:1].mul_(2),
+        lambda a: a.view(2).zero_(),
+        lambda a: a.__iadd__(1),
+        lambda a: a.copy_(t.ones(2)),
+        lambda a: a.unbind()[0].add_(1),
+        lambda a: a.uniform_(),
     ],
-)  # fmt: skip
+)
 def test_leaves_may_not_change_while_recording(change: Any) -> None:
     a = leaf(1, 2)
     with pytest.raises(RuntimeError):

@@ -12,7 +12,12 @@ def test_questions() -> None:
     x = t.arange(4.0)
     assert t.is_nonzero(t.tensor([2.0])) and not t.tensor(0).is_nonzero()
     assert x.is_same_size(t.zeros(4)) and not t.is_same_size(x, t.zeros(2, 2))
-    assert x.is_set_to(x.view(4)) and not x.is_set_to(x[1:]) and not x.is_set_to(x.clone()) and not x.is_set_to(x.view(2, 2))
+    assert (
+        x.is_set_to(x.view(4))
+        and not x.is_set_to(x[1:])
+        and not x.is_set_to(x.clone())
+        and not x.is_set_to(x.view(2, 2))
+    )
     assert not (x.is_conj() or x.is_neg()) and x.resolve_conj() is x and x.resolve_neg() is x
     assert t.is_storage(x.untyped_storage()) and t.is_storage(x.storage()) and not t.is_storage(x)
     assert t.is_signed(x) and not t.is_inference(x)

@@ -152,7 +152,11 @@ def scalar_of_one_element(t: Any) -> Any:
 @case
 def no_graph(t: Any) -> Any:
     x = t.ones(2)
-    return error(x.sum().backward), error(lambda: t.autograd.grad(x.sum(), x)), error(t.ones(1, dtype=t.int64).backward)
+    return (
+        error(x.sum().backward),
+        error(lambda: t.autograd.grad(x.sum(), x)),
+        error(t.ones(1, dtype=t.int64).backward),
+    )
 
 
 @case
@@ -310,7 +314,11 @@ def grad_of_intermediates(t: Any) -> Any:
     a = x * x
     b = a * 3
     c = (b * a).sum()
-    return t.autograd.grad(c, [a, b, x], retain_graph=True), t.autograd.grad(c, [c, b], retain_graph=True), t.autograd.grad(b, b, t.ones(2))
+    return (
+        t.autograd.grad(c, [a, b, x], retain_graph=True),
+        t.autograd.grad(c, [c, b], retain_graph=True),
+        t.autograd.grad(b, b, t.ones(2)),
+    )
 
 
 @case
@@ -622,7 +630,14 @@ def view_made_under_no_grad(t: Any) -> Any:
     x = a * 1
     with t.no_grad():
         w = x[:2]
-    seen = [v.requires_grad, w.requires_grad, w.is_leaf, error(lambda: v.mul_(2)), error(lambda: w.mul_(2)), (w * 2).requires_grad]
+    seen = [
+        v.requires_grad,
+        w.requires_grad,
+        w.is_leaf,
+        error(lambda: v.mul_(2)),
+        error(lambda: w.mul_(2)),
+        (w * 2).requires_grad,
+    ]
     x.mul_(2)
     return seen, a.detach(), error(lambda: v.grad_fn), error(lambda: w.grad_fn)
 
@@ -667,9 +682,14 @@ def in_place_result_types(t: Any) -> Any:
     i = t.tensor([1, 2])
     h = t.ones(2, dtype=t.float16)
     return (
-        error(lambda: i.add_(1.5)), error(lambda: i.div_(2)), error(lambda: i.mul_(t.ones(2))), h.add_(t.ones(2, dtype=t.float64)),
-        error(lambda: t.ones(2).add_(t.ones(3, 2))), error(lambda: t.ones(2, 1).add_(t.ones(2, 3))), error(lambda: t.ones(2, dtype=t.bool).add_(1)),
-    )  # fmt: skip
+        error(lambda: i.add_(1.5)),
+        error(lambda: i.div_(2)),
+        error(lambda: i.mul_(t.ones(2))),
+        h.add_(t.ones(2, dtype=t.float64)),
+        error(lambda: t.ones(2).add_(t.ones(3, 2))),
+        error(lambda: t.ones(2, 1).add_(t.ones(2, 3))),
+        error(lambda: t.ones(2, dtype=t.bool).add_(1)),
+    )
 
 
 @case
@@ -879,7 +899,11 @@ def tensor_hook_errors(t: Any) -> Any:
     x.register_hook(lambda g: 5)
     y = leaf(t, 1, 2)
     y.register_hook(lambda g: t.ones(3))
-    return error(lambda: t.ones(2).register_hook(print)), error((x * 2).sum().backward), error((y * 2).sum().backward)
+    return (
+        error(lambda: t.ones(2).register_hook(print)),
+        error((x * 2).sum().backward),
+        error((y * 2).sum().backward),
+    )
 
 
 @case
@@ -933,8 +957,12 @@ def post_accumulate_hooks(t: Any) -> Any:
     handle.remove()
     (x * w).sum().backward()
     y = x * 2
-    return sorted(seen), x.grad, w.grad, error(lambda: y.register_post_accumulate_grad_hook(step)), error(
-        lambda: t.ones(1).register_post_accumulate_grad_hook(step)
+    return (
+        sorted(seen),
+        x.grad,
+        w.grad,
+        error(lambda: y.register_post_accumulate_grad_hook(step)),
+        error(lambda: t.ones(1).register_post_accumulate_grad_hook(step)),
     )
 
 
@@ -943,7 +971,9 @@ def node_hooks(t: Any) -> Any:
     x, w = leaf(t, 1, 2), leaf(t, 3, 4)
     y = x * w
     seen = []
-    a = y.grad_fn.register_hook(lambda gi, go: seen.append(([g.tolist() for g in gi], [g.tolist() for g in go])))
+    a = y.grad_fn.register_hook(
+        lambda gi, go: seen.append(([g.tolist() for g in gi], [g.tolist() for g in go]))
+    )
     y.grad_fn.register_prehook(lambda go: seen.append([g.tolist() for g in go]))
     y.sum().backward(retain_graph=True)
     a.remove()
@@ -1021,7 +1051,9 @@ def names_and_edges(t: Any) -> Any:
     chain = []
     node = y.grad_fn
     while node is not None:
-        chain.append((node.name(), [(n.name() if n is not None else None, i) for n, i in node.next_functions]))
+        chain.append(
+            (node.name(), [(n.name() if n is not None else None, i) for n, i in node.next_functions])
+        )
         node = node.next_functions[0][0] if node.next_functions else None
     return chain
 
@@ -1029,7 +1061,9 @@ def names_and_edges(t: Any) -> Any:
 @case
 def node_repr(t: Any) -> Any:
     x = leaf(t, 1, 2)
-    return re.sub("0x[0-9a-f]+", "0x", repr((x + 1).grad_fn)), re.sub("0x[0-9a-f]+", "0x", str((x * 2).grad_fn))
+    return re.sub("0x[0-9a-f]+", "0x", repr((x + 1).grad_fn)), re.sub(
+        "0x[0-9a-f]+", "0x", str((x * 2).grad_fn)
+    )
 
 
 @case
@@ -1037,7 +1071,12 @@ def grad_fn_is_stable(t: Any) -> Any:
     x = leaf(t, 1, 2)
     y = x * 2
     z = y + 1
-    return y.grad_fn is y.grad_fn, z.grad_fn.next_functions[0][0] is y.grad_fn, y.grad_fn == y.grad_fn, {y.grad_fn: 1}[y.grad_fn]
+    return (
+        y.grad_fn is y.grad_fn,
+        z.grad_fn.next_functions[0][0] is y.grad_fn,
+        y.grad_fn == y.grad_fn,
+        {y.grad_fn: 1}[y.grad_fn],
+    )
 
 
 @case
@@ -1055,7 +1094,10 @@ def outputs_of_one_node(t: Any) -> Any:
 def flags(t: Any) -> Any:
     x = leaf(t, 1, 2)
     y = x * 2
-    seen = [(v.is_leaf, v.requires_grad, v.grad_fn is None) for v in (x, y, t.ones(2), x.detach(), y.detach(), x.data)]
+    seen = [
+        (v.is_leaf, v.requires_grad, v.grad_fn is None)
+        for v in (x, y, t.ones(2), x.detach(), y.detach(), x.data)
+    ]
     return (
         seen,
         error(lambda: y.requires_grad_(False)),
@@ -1071,7 +1113,10 @@ def flags(t: Any) -> Any:
 @case
 def grad_assignment(t: Any) -> Any:
     x = leaf(t, 1, 2)
-    seen = [error(lambda v=v: setattr(x, "grad", v)) for v in (t.ones(3), 3, t.ones(2, dtype=t.float64), x, "a", [1.0, 2.0])]
+    seen = [
+        error(lambda v=v: setattr(x, "grad", v))
+        for v in (t.ones(3), 3, t.ones(2, dtype=t.float64), x, "a", [1.0, 2.0])
+    ]
     g = t.ones(2)
     x.grad = g
     seen.append(x.grad is g)
@@ -1115,7 +1160,14 @@ def function_with_context(t: Any) -> Any:
     z.sum().backward()
     z2 = cube(t).apply(x)
     z2.sum().backward()
-    return type(y.grad_fn).__name__, y.grad_fn.name(), h, x.grad, error(z2.sum().backward), cube(t).apply(t.ones(2))
+    return (
+        type(y.grad_fn).__name__,
+        y.grad_fn.name(),
+        h,
+        x.grad,
+        error(z2.sum().backward),
+        cube(t).apply(t.ones(2)),
+    )
 
 
 @case
@@ -1160,7 +1212,16 @@ def function_of_several(t: Any) -> Any:
     b.sum().backward()
     frozen, _, _ = Both.apply(x, t.ones(2), False)
     frozen.sum().backward()
-    return seven, node.needs, frozen.grad_fn.needs, x.grad, y.grad, a.output_nr, b.output_nr, b.grad_fn is node
+    return (
+        seven,
+        node.needs,
+        frozen.grad_fn.needs,
+        x.grad,
+        y.grad,
+        a.output_nr,
+        b.output_nr,
+        b.grad_fn is node,
+    )
 
 
 @case
@@ -1206,7 +1267,15 @@ def function_mark_dirty(t: Any) -> Any:
     y = Double.apply(x)
     y.sum().backward()
     plain_tensor = t.ones(2)
-    return y is x, x._version, y.grad_fn.name(), a.grad, error(lambda: Double.apply(a)), Double.apply(plain_tensor) is plain_tensor, plain_tensor
+    return (
+        y is x,
+        x._version,
+        y.grad_fn.name(),
+        a.grad,
+        error(lambda: Double.apply(a)),
+        Double.apply(plain_tensor) is plain_tensor,
+        plain_tensor,
+    )
 
 
 @case
@@ -1279,7 +1348,9 @@ def function_once_differentiable(t: Any) -> Any:
 @case
 def function_errors(t: Any) -> Any:
     def make(back: Any, fore: Any = lambda ctx, x: x * 2) -> Any:
-        return type("Odd", (t.autograd.Function,), {"forward": staticmethod(fore), "backward": staticmethod(back)})
+        return type(
+            "Odd", (t.autograd.Function,), {"forward": staticmethod(fore), "backward": staticmethod(back)}
+        )
 
     def run(f: Any) -> Any:
         x = leaf(t, 1, 2)
@@ -1449,7 +1520,11 @@ def gradcheck_results(t: Any) -> Any:
 def gradcheck_of_complex_input(t: Any) -> Any:
     z = t.tensor([1 + 2j, 0.5 - 1j], dtype=t.complex128, requires_grad=True)
     check = t.autograd.gradcheck
-    return check(lambda a: a.abs().sum(), (z,)), check(lambda a: (a * a.conj()).real, (z,)), check(lambda a: a * a, (z,))
+    return (
+        check(lambda a: a.abs().sum(), (z,)),
+        check(lambda a: (a * a.conj()).real, (z,)),
+        check(lambda a: a * a, (z,)),
+    )
 
 
 @case

@@ -27,6 +27,11 @@ WINDOWS = [
     "F.unfold(f(2, 3, 5, 5), 2)", "F.unfold(f(2, 3, 5, 5), (2, 3), dilation=1, padding=1, stride=2)", "F.fold(f(2, 12, 16), (5, 5), 2)", "F.fold(f(2, 12, 9), (5, 5), 2, padding=1, stride=2)", "F.fold(f(2, 12, 7), (5, 5), 2)", "F.pixel_shuffle(f(2, 8, 3, 3), 2)", "F.pixel_unshuffle(f(2, 2, 4, 6), 2)", "F.pixel_shuffle(f(2, 7, 3, 3), 2)", "F.channel_shuffle(f(2, 4, 2, 2), 2)",
     "F.interpolate(f(1, 2, 3, 4), scale_factor=2)", "F.interpolate(f(1, 2, 3, 4), size=(5, 2))", "F.interpolate(f(1, 2, 5), scale_factor=1.5)", "F.interpolate(f(1, 2, 3, 4), size=(5, 7), mode='bilinear')", "F.interpolate(f(1, 2, 3, 4), size=(5, 7), mode='bilinear', align_corners=True)", "F.interpolate(f(1, 2, 5), size=9, mode='linear')", "F.interpolate(f(1, 2, 3, 4), scale_factor=2, mode='bilinear', align_corners=False)", "F.interpolate(f(1, 1, 2, 3, 3), scale_factor=2, mode='trilinear')", "F.interpolate(f(1, 2, 3, 4), size=(5, 7), mode='bicubic')", "F.interpolate(f(1, 2, 6, 6), size=(4, 3), mode='area')", "F.interpolate(f(1, 2, 6, 6), size=(4, 3), mode='nearest-exact')", "F.interpolate(f(1, 2, 3, 4))", "F.interpolate(f(1, 2, 3, 4), size=2, scale_factor=2)", "F.interpolate(f(2, 3), scale_factor=2)", "F.upsample(f(1, 2, 3, 4), scale_factor=2)",
 ]  # fmt: skip
+MORE = [
+    "F.adaptive_max_pool3d(f(1, 2, 4, 4, 5), 2)", "F.lp_pool1d(p(1, 2, 6), 2, 2)", "F.max_pool1d_with_indices(f(1, 2, 6), 2)", "F.max_pool2d_with_indices(f(1, 2, 4, 4), 2)", "F.max_pool3d_with_indices(f(1, 2, 4, 4, 4), 2)", "F.max_unpool1d(*F.max_pool1d(f(1, 2, 6), 2, return_indices=True), 2)",
+    "F.soft_margin_loss(f(3), of([1.0, -1.0, 1.0]).detach())", "F.triplet_margin_with_distance_loss(f(3, 4), f(3, 4), f(3, 4), swap=True)", "F.triplet_margin_loss(f(3, 4), f(3, 4), f(3, 4), swap=True, p=1)", "F.triplet_margin_loss(f(3, 4), f(4), f(3, 4))", "F.gaussian_nll_loss(f(3), f(3), p(4))", "F.gaussian_nll_loss(f(3, 2), f(3, 2), p(3), full=True)", "F.poisson_nll_loss(f(3), p(3), full=True)", "F.poisson_nll_loss(p(3), p(3), log_input=False)", "F.multi_margin_loss(f(3, 4), ix(4, 3), p=2, weight=p(4).detach())",
+    "F.dropout1d(f(2, 3, 4), 0.5, False)", "F.dropout2d(f(2, 3, 4, 4), 0.0)", "F.dropout3d(f(2, 3), 0.5)", "F.alpha_dropout(f(3), 0.5, False)", "F.gumbel_softmax(f(3), tau=-1).shape",
+]  # fmt: skip
 NORMS = [
     "F.layer_norm(f(3, 4), (4,))", "F.layer_norm(f(3, 4), (4,), f(4), f(4))", "F.layer_norm(f(2, 3, 4), (3, 4), f(3, 4), f(3, 4))", "F.layer_norm(f(3, 4), (4,), f(4))", "F.layer_norm(f(3, 4), (3,))", "F.layer_norm(f(3, 4), (4,), f(3))", "F.layer_norm(h(3, 4), (4,))", "F.layer_norm(d(3, 4), (4,), eps=0.1)", "F.batch_norm(f(5, 3), t.zeros(3), t.ones(3))", "F.batch_norm(f(5, 3), t.zeros(3), t.ones(3), f(3), f(3))", "F.batch_norm(f(5, 3), None, None, f(3), f(3), training=True)", "m = t.zeros(3); v = t.ones(3); F.batch_norm(f(5, 3, 2), m, v, training=True, momentum=0.3), m, v", "F.batch_norm(f(5, 3), None, None)", "F.batch_norm(f(1, 3), None, None, training=True)", "F.batch_norm(f(2, 3, 4, 4), None, None, f(3), f(3), training=True)", "F.batch_norm(f(5, 3), t.zeros(4), t.ones(4))",
     "F.group_norm(f(2, 4, 3), 2)", "F.group_norm(f(2, 4, 3), 2, f(4), f(4))", "F.group_norm(f(2, 4, 3), 3)", "F.group_norm(d(2, 4), 2, eps=0.1)", "F.instance_norm(f(2, 3, 4))", "F.instance_norm(f(2, 3, 4), weight=f(3), bias=f(3))", "m = t.zeros(3); v = t.ones(3); F.instance_norm(f(2, 3, 4), m, v), m, v", "F.instance_norm(f(2, 3, 4), t.zeros(3), t.ones(3), use_input_stats=False)", "F.local_response_norm(f(2, 4, 3), 2)", "F.rms_norm(f(3, 4), (4,))", "F.rms_norm(f(3, 4), (4,), f(4), eps=0.1)", "t.layer_norm(f(3, 4), (4,))",
@@ -39,7 +44,7 @@ REST = [
 ]  # fmt: skip
 # Composed of other operations than PyTorch's: grad_fn has another name there.
 # (hardsigmoid in float64: PyTorch divides by 6 in float32 precision.)
-OTHER_NAMES = ("cosine", "pad", "bilinear", "attention", "instance_norm", "interpolate", "glu", "pairwise", "embedding_bag", "grid", "lp_pool", "label_smoothing", "rms_norm", "kl_div", "cross_entropy", "margin", "nll_loss", "response", "hinge", "normalize", "unpool", "shuffle", "pool1d", "adaptive_avg_pool2d(f(2, 3, 6, 7), 1)")
+OTHER_NAMES = ("cosine", "pad", "bilinear", "attention", "instance_norm", "interpolate", "glu", "pairwise", "embedding_bag", "grid", "lp_pool", "label_smoothing", "rms_norm", "kl_div", "cross_entropy", "margin", "nll_loss", "response", "hinge", "normalize", "unpool", "triplet", "gaussian", "poisson", "soft_margin", "shuffle", "pool1d", "adaptive_avg_pool2d(f(2, 3, 6, 7), 1)")
 
 
 @pytest.mark.parametrize("code", [f"F.{n}({x})" for n in ACTIVATIONS.split() for x in ("f(6)", "d(2, 3)", "h(4)", "bf(4)", "f(4, 3).T", "f(0)", "f()") if (n, x) != ("hardsigmoid", "d(2, 3)")] + ACTIVATION_CALLS)
@@ -57,6 +62,6 @@ def test_windows(agree, code):
     agree(code, exact=False, names=not any(n in code for n in OTHER_NAMES))
 
 
-@pytest.mark.parametrize("code", NORMS + REST)
+@pytest.mark.parametrize("code", NORMS + REST + MORE)
 def test_norms_and_the_rest(agree, code):
     agree(code, exact=False, loose=2, names=not any(n in code for n in OTHER_NAMES))

@@ -114,7 +114,14 @@ CLOSE_BINARY = {
     "c(3), 2": "pow div",
     "h(5), 0.1": "mul div",
 }
-INPLACE_UNARY = "abs neg sign floor ceil trunc round square sqrt exp log sin cos tanh sigmoid relu reciprocal rsqrt erf nan_to_num frac"
+INPLACE_UNARY = [  # of positive numbers below 1, where all are defined and smooth
+    "abs acos asin asinh atan atanh ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor frac lgamma log log10 log1p",
+    "log2 logit nan_to_num neg rad2deg reciprocal round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc relu",
+    "absolute negative fix arccos arcsin arcsinh arctan arctanh",
+]
+INPLACE_BINARY = "add sub mul div true_divide multiply subtract divide atan2 arctan2 copysign floor_divide fmod remainder hypot xlogy pow float_power"
+INPLACE_TESTS = "eq ne lt le gt ge greater greater_equal less less_equal not_equal logical_and logical_or logical_xor"
+INPLACE_BITS = "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift"
 INPLACE = [
     "x = g(3); x.add_(f(3)); x", "x = g(3); x.add_(2); x", "x = g(3); x.add_(f(3), alpha=3); x", "x = g(3); x.sub_(f(3)); x",
     "x = g(3); x.mul_(f(3)); x", "x = g(3); x.div_(f(3)); x", "x = g(3); x.mul_(2); x", "x = g(3); x += 1; x",
@@ -209,6 +216,24 @@ OUT = [
 ]  # fmt: skip
 
 
+# PyTorch takes no number here.
+_TENSORS_ONLY = {(n, "2") for n in ("atan2", "arctan2", "hypot")}
+IN_PLACE = [
+    *(f"x = p(4) / 2.1; x.{n}_(); x" for names in INPLACE_UNARY for n in names.split()),
+    *(f"x = p(4) * 1.5; x.{n}_({y}); x" for n in INPLACE_BINARY.split() for y in ("p(4)", "2") if (n, y) not in _TENSORS_ONLY),
+    *(f"x = few(4).detach(); x.{n}_(few(4).detach()); x" for n in INPLACE_TESTS.split()),
+    *(f"x = i(4); x.{n}_(ix(4, 4)); x" for n in INPLACE_BITS.split()), *(f"t.{n}(i(4), 2)" for n in INPLACE_BITS.split()),
+    "x = 1 + p(4); x.acosh_(); x", "x = 1 + p(4); x.arccosh_(); x", "x = i(4); x.bitwise_not_(); x", "x = g(4); x.clamp_max_(0.1); x",
+    "x = g(2, 3, 2); x.baddbmm_(f(2, 3, 4), f(2, 4, 2)); x", "x = g(3); x.addmv_(f(3, 4), f(4)); x", "x = g(4); x.put_(of([1, 2], 'int64'), f(2)); x",
+    "x = g(3, 2); x.cumprod_(0); x", "x = g(2, 3); x.swapdims_(0, 1); x", "x = few(3).detach(); x.logical_not_(); x", "x = few(3).detach(); x.sgn_(); x",
+]  # fmt: skip
+REST = [
+    "t.isposinf(of([inf, -inf, 1.0]))", "of([inf, -inf, 1.0]).isneginf()", "t.isneginf(f(2))", "of([inf]).isposinf()", "t.isreal(c(3))", "f(2).isreal()", "t.i0(p(3).detach())", "p(3).detach().i0()", "t.polygamma(1, p(3))", "t.polygamma(2, p(3))", "t.special.polygamma(0, p(3))", "t.polygamma(-1, p(2))",
+    "t.view_as_complex(f(3, 2))", "t.view_as_complex(f(3))", "F.celu_(g(3))", "t.celu_(g(3))", "F.elu_(g(3))", "F.selu_(g(3))", "F.hardtanh_(g(3))", "F.threshold_(g(3), 0.1, 2.0)", "f(2, 3).sum_to_size(1, 3)", "f(2, 3).sum_to_size(3)", "f(3).greater_equal(0)", "f(3).less_equal(f(3))", "f(3).arctan()", "u(3).arcsin()", "u(3).arcsinh()", "u(3).arctanh()", "(p(3) + 1).arccosh()",
+    "t.special.gammaln(p(3))", "t.special.psi(p(3))", "t.special.i0(p(3).detach())", "(1 + i(3).abs()) << i(3).abs()", "u8(3).bitwise_right_shift(1)",
+]  # fmt: skip
+
+
 # Composed of other operations than PyTorch's, or one op where PyTorch composes: grad_fn has another name there.
 OTHER_NAMES = (
     "einsum", "view_as_real", "clamp_m", "polar", "ldexp", "std_mean", "var_mean", "cumsumexp", "median", "kthvalue", "mode(", "nansum", "aminmax",
@@ -245,12 +270,12 @@ def test_same_bits(agree, code):
     agree(code, exact=True, **differences(code))
 
 
-@pytest.mark.parametrize("code", calls(CLOSE_UNARY) + calls(CLOSE_BINARY) + TERNARY)
+@pytest.mark.parametrize("code", calls(CLOSE_UNARY) + calls(CLOSE_BINARY) + TERNARY + REST)
 def test_pointwise(agree, code):
     agree(code, exact=False, **differences(code))
 
 
-@pytest.mark.parametrize("code", [*INPLACE, *(f"x = g(4); x.{n}_(); x" for n in INPLACE_UNARY.split()), *OUT])
+@pytest.mark.parametrize("code", [*INPLACE, *IN_PLACE, *OUT])
 def test_in_place_and_out(agree, code):
     agree(code, exact=False, **differences(code))
 

@@ -920,9 +920,24 @@ def test_arange_and_linspace_agree_in_every_bit(dtype: str) -> None:
 # ---- promotion ---------------------------------------------------------------------------------------------
 
 DTYPES = [
-    "bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32",
-    "float64", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2",
-]  # fmt: skip
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+    "float8_e4m3fn",
+    "float8_e5m2",
+]
 
 
 def _try(function: Any) -> str:
@@ -936,7 +951,8 @@ def _try(function: Any) -> str:
 def test_pairs_of_dtypes(function: str) -> None:
     for a, b in itertools.product(DTYPES, repeat=2):
         ours, theirs = (
-            _try(lambda lib=lib: getattr(lib, function)(getattr(lib, a), getattr(lib, b))) for lib in (facula, torch)
+            _try(lambda lib=lib: getattr(lib, function)(getattr(lib, a), getattr(lib, b)))
+            for lib in (facula, torch)
         )
         assert ours == theirs, (function, a, b)
 
@@ -949,7 +965,10 @@ def test_result_type_of_tensors_and_numbers() -> None:
         return found
 
     for (a, a_), (b, b_) in itertools.product(zip(operands(facula), operands(torch), strict=True), repeat=2):
-        ours, theirs = _try(lambda a=a, b=b: facula.result_type(a, b)), _try(lambda a=a_, b=b_: torch.result_type(a, b))
+        ours, theirs = (
+            _try(lambda a=a, b=b: facula.result_type(a, b)),
+            _try(lambda a=a_, b=b_: torch.result_type(a, b)),
+        )
         if "complex32" not in theirs:  # which is not there
             assert ours == theirs, (a, b)
 
@@ -960,8 +979,11 @@ def test_sums_have_the_promoted_dtype() -> None:
             ours, theirs = (
                 _try(
                     lambda lib=lib: (
-                        lib.ones(shapes[0], dtype=getattr(lib, a)) + lib.ones(shapes[1], dtype=getattr(lib, b))
-                    ).dtype
+                        (
+                            lib.ones(shapes[0], dtype=getattr(lib, a))
+                            + lib.ones(shapes[1], dtype=getattr(lib, b))
+                        ).dtype
+                    )
                 )
                 for lib in (facula, torch)
             )
@@ -974,7 +996,15 @@ def test_sums_have_the_promoted_dtype() -> None:
 
 def _describe(x: Any) -> Any:
     grad = x.grad.tolist() if x.grad is not None else None
-    return str(x.dtype).rpartition(".")[2], tuple(x.shape), x.stride(), x.tolist(), x.requires_grad, x.is_leaf, grad
+    return (
+        str(x.dtype).rpartition(".")[2],
+        tuple(x.shape),
+        x.stride(),
+        x.tolist(),
+        x.requires_grad,
+        x.is_leaf,
+        grad,
+    )
 
 
 def _made(lib: Any) -> list[Any]:
@@ -982,7 +1012,15 @@ def _made(lib: Any) -> list[Any]:
     (x * x).sum().backward()
     p = lib.nn.Parameter(lib.ones(2, 2))
     frozen = lib.nn.Parameter(lib.ones(1), requires_grad=False)
-    return [x, p, frozen, lib.arange(6).reshape(2, 3).t(), lib.zeros(0, 2), lib.tensor(3.5), lib.ones(2, dtype=lib.bfloat16)]
+    return [
+        x,
+        p,
+        frozen,
+        lib.arange(6).reshape(2, 3).t(),
+        lib.zeros(0, 2),
+        lib.tensor(3.5),
+        lib.ones(2, dtype=lib.bfloat16),
+    ]
 
 
 def _deepcopied(lib: Any) -> Any:
@@ -990,22 +1028,33 @@ def _deepcopied(lib: Any) -> Any:
     x, p = made[:2]
     copies = copy.deepcopy([*made, x, p])
     return [
-        [(type(c).__name__, _describe(c)) for c in copies], copies[-1] is copies[1], copies[-2] is copies[0], copies[0] is x,
-        copies[0].data_ptr() == x.data_ptr(), copies[0].grad is x.grad,
-    ]  # fmt: skip
+        [(type(c).__name__, _describe(c)) for c in copies],
+        copies[-1] is copies[1],
+        copies[-2] is copies[0],
+        copies[0] is x,
+        copies[0].data_ptr() == x.data_ptr(),
+        copies[0].grad is x.grad,
+    ]
 
 
 def _copied(lib: Any) -> Any:
     made = _made(lib)
     copies = [copy.copy(x) for x in made]
-    return [(type(c).__name__, _describe(c), c is x, c.data_ptr() == x.data_ptr()) for c, x in zip(copies, made, strict=True)]
+    return [
+        (type(c).__name__, _describe(c), c is x, c.data_ptr() == x.data_ptr())
+        for c, x in zip(copies, made, strict=True)
+    ]
 
 
 def _pickled(lib: Any) -> Any:
     made = pickle.loads(pickle.dumps(_made(lib)))
     others = [lib.float32, lib.device("cpu"), lib.Size([2, 3]), lib.strided, lib.contiguous_format]
     back = pickle.loads(pickle.dumps(others))
-    return [[(type(c).__name__, _describe(c)[:6]) for c in made], [a == b for a, b in zip(others, back, strict=True)], back[0] is lib.float32]
+    return [
+        [(type(c).__name__, _describe(c)[:6]) for c in made],
+        [a == b for a, b in zip(others, back, strict=True)],
+        back[0] is lib.float32,
+    ]
 
 
 def _saved(lib: Any) -> Any:
@@ -1027,6 +1076,8 @@ def _deepcopy_of_views(lib: Any) -> Any:
     return b.tolist(), b.storage_offset(), b.untyped_storage().nbytes()
 
 
-@pytest.mark.parametrize("case", [_deepcopied, _copied, _pickled, _saved, _deepcopy_of_a_result, _deepcopy_of_views])
+@pytest.mark.parametrize(
+    "case", [_deepcopied, _copied, _pickled, _saved, _deepcopy_of_a_result, _deepcopy_of_views]
+)
 def test_copies(case: Any) -> None:
     assert case(facula) == case(torch)

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from .._core import native
 from .._tensor import Tensor, wrap
-from ..kernels.cpu import native
 from .mode import grad_mode
 from .node import AccumulateGrad, Node
 from .op import _QUIET, _extobj_contextvar, refresh
@@ -488,10 +488,8 @@ def _accumulate(leaf: Tensor, g: Any, graph: bool) -> None:
 
 if native is not None:
     # The walk in native code turns to these for what is out of the ordinary.
-    native.set_up_engine(
+    native.set_up(
         {
-            "node_gradients": Node.gradients,
-            "node_release": Node.release,
             "before": _before,
             "after": _after,
             "accumulate": _accumulate,

@@ -10,32 +10,17 @@ from typing import Any
 import numpy as np
 
 from .. import _branding
+from .._core import NodeBase
 from .._tensor import Tensor
 from ..utils.hooks import RemovableHandle, add_hook
 
 
-class Node:
+class Node(NodeBase):
     """One recorded call: edges to the nodes of its inputs and what its gradient rules asked for.
 
     An edge is another node, a leaf Tensor, or None where no gradient is needed; `slots` holds the number of the
     output that an edge leads to (None: always the first).
     """
-
-    op: Any = None
-    edges: list[Any]
-    slots: list[int] | None = None
-    plan: Any = None
-    saved: Any = ()
-    versions: Any = ()
-    seq: int
-    meta: Any = None  # (shape, dtype) of the output, or a list of them if there are several
-    n_outputs = 1
-    hooked = False  # whether any of the following four is set
-    hooks: OrderedDict[int, Callable[..., Any]] | None = None
-    pre_hooks: OrderedDict[int, Callable[..., Any]] | None = None
-    tensor_hooks: dict[int, OrderedDict[int, Callable[..., Any]]] | None = None  # by number of output
-    retained: dict[int, Any] | None = None  # weak references to outputs whose grad is kept, by number
-    _metadata: dict[Any, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"

@@ -24,8 +24,8 @@ import numpy as np
 from numpy._core import umath
 
 from .. import _dtype
+from .._core import OpBase, PlanBase, native
 from .._tensor import Tensor
-from ..kernels.cpu import native
 from ..kernels.namespace import namespace
 from .mode import enable_grad, grad_mode
 from .node import Node
@@ -35,7 +35,7 @@ _extobj_contextvar: Any = getattr(umath, "_extobj_contextvar", None)
 _QUIET: Any = None if _extobj_contextvar is None else umath._make_extobj(all="ignore")
 
 _new = object.__new__
-_sequence = count(1).__next__
+_sequence: Callable[[], int] = count(1).__next__ if native is None else native.next_sequence
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 PUBLIC: dict[str, dict[str, Callable[..., Any]]] = {}
@@ -59,7 +59,7 @@ class OpFunction(Protocol):
     def kernel(self, array_type: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 
 
-class Plan:
+class Plan(PlanBase):
     """What to keep and which rules to run, for one set of inputs that need gradients."""
 
     __slots__ = ("fetch", "keeps_arrays", "live", "names", "node_type", "out_at", "rules")
@@ -90,7 +90,7 @@ def _missing_rule(op: Op, name: str) -> tuple[Callable[..., Any], tuple[str, ...
     return refuse, ()
 
 
-class Op:
+class Op(OpBase):
     """One operation: its definition on arrays, its gradient rules and its kernels."""
 
     def __init__(
@@ -232,9 +232,7 @@ def op(
         this = Op(forward, promote, view, sequence, differentiable, grad_name)
         OPS[this.name] = this
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return apply(this, args, kwargs)
-
+        call = calling(this)
         _dress(call, forward, this)
         publish(call, name or this.name, *places)
         if inplace:
@@ -249,6 +247,18 @@ def op(
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def calling(this: Op, swapped: bool = False) -> Callable[..., Any]:
+    """The op as a function, which serves as a method, too; `swapped`: called with two arguments, it turns them round."""
+    if native is not None:
+        found: Callable[..., Any] = native.OpCall(this, swapped)
+        return found
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return apply(this, args[::-1] if swapped and len(args) == 2 else args, kwargs)
+
+    return call
 
 
 def _dress(call: Any, forward: Callable[..., Any], this: Op) -> None:
@@ -766,8 +776,8 @@ class CopySlices(Node):
 
 
 if native is not None:
-    # The same road in native code for the ordinary case; for the rest it turns to the functions here.
-    native.set_up_op(
+    # The same way in native code for the ordinary case; for the rest it turns to the functions here.
+    native.set_up(
         {
             "Tensor": Tensor,
             "apply": apply,
@@ -775,8 +785,8 @@ if native is not None:
             "record": _record,
             "mark_views": _mark_views,
             "refresh": refresh,
+            "node_type": Op.node_type,
             "observers": observers,
-            "sequence": _sequence,
             "grad_mode": grad_mode,
             "numpy_mode": _extobj_contextvar,
             "quiet": _QUIET,

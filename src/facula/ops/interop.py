@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._core import copy_fields
 from .._tensor import Tensor, wrap
 from ..autograd.op import check_inplace, public
 from ..storage import TypedStorage, UntypedStorage
@@ -149,7 +150,7 @@ def as_subclass(self: Tensor, cls: type[Tensor]) -> Tensor:
     if not issubclass(cls, Tensor):
         raise TypeError(f"[as_subclass] rule a subclass of Tensor: got {cls}")
     made: Tensor = object.__new__(cls)
-    made.__dict__.update(self.__dict__)
+    copy_fields(self, made)
     return made
 
 

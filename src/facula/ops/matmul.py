@@ -36,6 +36,11 @@ def check_matmul(name: str, a: Any, b: Any) -> None:
         )
     inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
     if a.shape[-1] != inner:
+        if a.ndim == b.ndim == 2:  # the sentence that PyTorch's users know
+            raise RuntimeError(
+                f"[{name}] mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]}): "
+                f"the columns of the first must be as many as the rows of the second: got {a.shape} and {b.shape}"
+            )
         raise RuntimeError(
             f"[{name}] shapes cannot be multiplied: the last dimension of the first must equal the "
             f"{'second to last' if b.ndim > 1 else 'only'} one of the second: got {a.shape} and {b.shape}"

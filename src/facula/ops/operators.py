@@ -6,20 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .._tensor import Tensor
-from ..autograd.op import OpFunction, apply, apply_inplace
+from ..autograd.op import OpFunction, apply, apply_inplace, calling
 from . import compare, matmul, pointwise, shape
-
-
-def _binary(function: OpFunction, swapped: bool = False) -> Callable[[Tensor, Any], Any]:
-    this = function.op
-
-    def operate(self: Tensor, other: Any) -> Any:
-        return apply(this, (self, other))
-
-    def operate_swapped(self: Tensor, other: Any) -> Any:
-        return apply(this, (other, self))
-
-    return operate_swapped if swapped else operate
 
 
 def _comparison(function: OpFunction) -> Callable[[Tensor, Any], Any]:
@@ -53,8 +41,8 @@ for _symbol, _function in {
     "or": compare.bitwise_or, "xor": compare.bitwise_xor, "lshift": compare.bitwise_left_shift,
     "rshift": compare.bitwise_right_shift,
 }.items():  # fmt: skip
-    setattr(Tensor, f"__{_symbol}__", _binary(_function))
-    setattr(Tensor, f"__r{_symbol}__", _binary(_function, swapped=True))
+    setattr(Tensor, f"__{_symbol}__", calling(_function.op))
+    setattr(Tensor, f"__r{_symbol}__", calling(_function.op, swapped=True))
     if _symbol != "matmul":
         setattr(Tensor, f"__i{_symbol}__", _inplace(_function))
 

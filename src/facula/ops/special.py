@@ -380,9 +380,9 @@ for _name, _function in _special.items():
 # Second names, as methods; the package's __init__ has those of functions.
 for _alias, _name in {
     "absolute": "abs", "negative": "neg", "multiply": "mul", "subtract": "sub", "divide": "div",
-    "true_divide": "div", "clip": "clamp", "fix": "trunc", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
-    "arccosh": "acosh", "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt", "greater_equal": "ge",
-    "less": "lt", "less_equal": "le", "not_equal": "ne",
+    "true_divide": "div", "clip": "clamp", "fix": "trunc", "arccos": "acos", "arcsin": "asin",
+    "arctan": "atan", "arccosh": "acosh", "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt",
+    "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
 }.items():  # fmt: skip
     for _end in ("", "_"):
         _method = getattr(Tensor, _name + _end, None)

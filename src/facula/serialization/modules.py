@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from types import FunctionType
 from typing import Any
 
+from .._core import FUNCTIONS
 from .._tensor import Tensor
 from .values import Damaged, Refused
 
@@ -74,7 +74,7 @@ def _mro(cls: type) -> tuple[type, ...]:
 
 def _is_method(cls: type, name: str) -> bool:
     return any(
-        isinstance(vars(c).get(name), (FunctionType, property, staticmethod, classmethod)) for c in _mro(cls)
+        isinstance(vars(c).get(name), (*FUNCTIONS, property, staticmethod, classmethod)) for c in _mro(cls)
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from .. import _dtype
+from .._core import FUNCTIONS
 
 # PyTorch's typed storages; the dtypes that came after them are saved as untyped bytes with the dtype beside.
 STORAGES: dict[str, _dtype.dtype] = {
@@ -165,6 +166,6 @@ def name_of_functional(function: Any) -> str | None:
 
 
 def _is_functional(name: str, found: Any) -> bool:
-    if name.startswith("_") or not isinstance(found, FunctionType):
+    if name.startswith("_") or not isinstance(found, FUNCTIONS):
         return False
     return str(found.__module__).partition(".")[0] == "facula"

@@ -7,11 +7,11 @@ anything else is an error that says where in the value it stands.
 from __future__ import annotations
 
 from collections import OrderedDict
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from .._core import FUNCTIONS, TENSOR_FIELDS
 from .._device import device
 from .._dtype import dtype, uint8
 from .._size import Size
@@ -131,7 +131,7 @@ class Pickler(PlainPickler):
         if kind is not Tensor and not isinstance(value, Parameter):
             raise self.error(value)
         own = {
-            k: v for k, v in vars(value).items() if k not in Tensor.__annotations__ and not hasattr(Tensor, k)
+            k: v for k, v in vars(value).items() if k not in TENSOR_FIELDS and not hasattr(Tensor, k)
         }
         if isinstance(value, Parameter):
             data = self._rebuild(value, False)
@@ -252,6 +252,7 @@ def _own_method(cls: type, *names: str) -> Any:
 _NUMPY_CORE = np.ndarray.__reduce__(np.empty(0))[0].__module__
 Pickler.writers = PlainPickler.writers | {
     Tensor: Pickler._tensor, dtype: Pickler._dtype, device: Pickler._device, Size: Pickler._size,
-    UntypedStorage: Pickler._untyped, TypedStorage: Pickler._typed, FunctionType: Pickler._function,
+    UntypedStorage: Pickler._untyped, TypedStorage: Pickler._typed,
+    **dict.fromkeys(FUNCTIONS, Pickler._function),
     np.ndarray: Pickler._numpy_array, _Stored: Pickler._stored, _Reduced: Pickler._reduced,
 }  # fmt: skip

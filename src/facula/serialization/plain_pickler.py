@@ -10,8 +10,9 @@ import pickle
 import struct
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from types import FunctionType
 from typing import Any, ClassVar
+
+from .._core import FUNCTIONS
 
 _BATCH = 1000
 _LATIN = "latin1"
@@ -73,7 +74,7 @@ class PlainPickler:
         place = "".join(self.path) or "the value itself"
         kind = type(value)
         what = f"{kind.__module__}.{kind.__qualname__}"
-        if isinstance(value, (FunctionType, type)):
+        if isinstance(value, (*FUNCTIONS, type)):
             what += f" ({value.__module__}.{value.__qualname__})"
         return pickle.PicklingError(
             "[save] rule: only tensors, modules, numbers, texts and plain containers can be saved: "

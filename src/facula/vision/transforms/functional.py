@@ -17,6 +17,7 @@ from ..._dtype import dtype as DType
 from ..._dtype import float32, float64, get_default_dtype, int32, int64
 from ..._tensor import Tensor, wrap
 from ...factory import as_tensor
+from ...kernels.cpu import images_to_float
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -102,8 +103,12 @@ def pictures_to_float(pictures: np.ndarray, kind: DType) -> np.ndarray:
     """uint8 pictures divided by 255, in a new array of the floating dtype `kind`.
 
     A true division, element for element what `ToTensor` does (multiplying by 1/255 differs in the last bit,
-    and a table of the 256 results is several times slower). The place for a kernel.
+    and a table of the 256 results is several times slower).
     """
+    if pictures.ndim == 4 and pictures.shape[1] == 1 and kind is float32:
+        converted = images_to_float(pictures[:, 0])
+        if converted is not NotImplemented:
+            return converted
     return np.divide(pictures, kind.numpy.type(255), dtype=kind.numpy, order="C")
 
 

@@ -2,6 +2,8 @@
 #pragma once
 #include "arrays.h"
 
+#include <numpy/ufuncobject.h>
+
 namespace facula {
 
 // From here on NumPy's own loops are as quick.
@@ -81,6 +83,71 @@ inline nb::object tanh_grad(nb::handle g, nb::handle y) {
 }
 inline nb::object sigmoid_grad(nb::handle g, nb::handle y) {
   return binary(g, y, [](auto s, auto t) { return s * ((1 - t) * t); });
+}
+
+// The sum of all elements of a small float32 array, added up in float64; `dim`, `keepdim` and `dtype` as of facula.sum.
+inline nb::object sum_all(nb::handle input, nb::handle dim, bool keepdim, nb::handle dtype) {
+  PyArrayObject* x = dense_array<float>(input);
+  if (!x || !dim.is_none() || keepdim || !dtype.is_none() || PyArray_SIZE(x) > kSmall) return declined();
+  double total = 0;
+  for (npy_intp i = 0, size = PyArray_SIZE(x); i < size; ++i) total += data<float>(x)[i];
+  nb::object result = new_array<float>(0, nullptr);
+  *data<float>(as_array(result)) = static_cast<float>(total);
+  return result;
+}
+
+// A view of `input` in `shape`: dimensions of length one, and new ones in front, repeated. Writeable if the input is.
+inline nb::object expand(nb::handle input, nb::handle shape) {
+  if (!PyArray_CheckExact(input.ptr()) || !PyTuple_Check(shape.ptr())) return declined();
+  auto* x = reinterpret_cast<PyArrayObject*>(input.ptr());
+  const int count = static_cast<int>(PyTuple_GET_SIZE(shape.ptr())), lead = count - PyArray_NDIM(x);
+  npy_intp sizes[NPY_MAXDIMS], strides[NPY_MAXDIMS];
+  if (lead < 0 || count > NPY_MAXDIMS) return declined();
+  for (int i = 0; i < count; ++i) {
+    if (!PyLong_CheckExact(PyTuple_GET_ITEM(shape.ptr(), i))) return declined();
+    sizes[i] = PyLong_AsSsize_t(PyTuple_GET_ITEM(shape.ptr(), i));
+    if (sizes[i] == -1 && PyErr_Occurred()) throw nb::python_error();
+    const bool same = i >= lead && PyArray_DIM(x, i - lead) == sizes[i];
+    if (sizes[i] < 0 || (!same && i >= lead && PyArray_DIM(x, i - lead) != 1)) return declined();
+    strides[i] = same ? PyArray_STRIDE(x, i - lead) : 0;
+  }
+  PyArray_Descr* dtype = PyArray_DESCR(x);
+  Py_INCREF(dtype);  // the new array takes it
+  nb::object result = nb::steal(PyArray_NewFromDescr(&PyArray_Type, dtype, count, sizes, strides, PyArray_DATA(x),
+                                                     PyArray_ISWRITEABLE(x) ? NPY_ARRAY_WRITEABLE : 0, nullptr));
+  if (!result.is_valid()) throw nb::python_error();
+  Py_INCREF(input.ptr());
+  if (PyArray_SetBaseObject(as_array(result), input.ptr()) < 0) throw nb::python_error();
+  return result;
+}
+
+// The loop of a NumPy function of one array, such as numpy.tanh, without the dispatch in front of it: bit for bit what
+// the function computes.
+inline nb::object loop_of(nb::handle function) {
+  auto* ufunc = reinterpret_cast<PyUFuncObject*>(function.ptr());
+  struct Loop {
+    PyUFuncGenericFunction run = nullptr;
+    void* data = nullptr;
+  } single, twice;
+  for (int i = 0; i < ufunc->ntypes && ufunc->nin == 1 && ufunc->nout == 1; ++i) {
+    const char from = ufunc->types[2 * i], to = ufunc->types[2 * i + 1];
+    if (from != to || (from != NPY_FLOAT && from != NPY_DOUBLE)) continue;
+    Loop& loop = from == NPY_FLOAT ? single : twice;
+    // The first that fits, as NumPy chooses; later ones are its portable spares.
+    if (!loop.run) loop = {ufunc->functions[i], ufunc->data ? ufunc->data[i] : nullptr};
+  }
+  return nb::cpp_function(
+      [single, twice](nb::handle input) -> nb::object {
+        PyArrayObject *f = dense_array<float>(input), *d = dense_array<double>(input), *x = f ? f : d;
+        const Loop loop = f ? single : twice;
+        if (!x || !loop.run || PyArray_SIZE(x) > kSmall) return declined();
+        nb::object result = f ? new_like<float>(x) : new_like<double>(x);
+        char* places[2] = {PyArray_BYTES(x), PyArray_BYTES(as_array(result))};
+        const npy_intp size = PyArray_SIZE(x), steps[2] = {PyArray_ITEMSIZE(x), PyArray_ITEMSIZE(x)};
+        if (size) loop.run(places, &size, steps, loop.data);
+        return result;
+      },
+      nb::arg().none());
 }
 
 }  // namespace facula

@@ -360,6 +360,9 @@ NB_MODULE(_C, m) {
   m.def("div", &divide, any, any);
   m.def("tanh_grad", &tanh_grad, any, any);
   m.def("sigmoid_grad", &sigmoid_grad, any, any);
+  m.def("sum_all", &sum_all, any, any, nb::arg(), any);
+  m.def("expand", &expand, any, any);
+  m.def("loop_of", &loop_of, nb::arg());
   m.def("relu", &relu_array, any);
   m.def("relu_grad", &relu_grad_array, any, any);
   m.def("softmax", &over_rows<softmax>, any);

@@ -394,6 +394,15 @@ PyObject* walk_entry(PyObject*, PyObject* const* given, Py_ssize_t count) {
   return guarded([&] { return walk(given[0], given[1], PyObject_IsTrue(given[2]) == 1); });
 }
 
+// backward(root, keep)
+PyObject* backward_entry(PyObject*, PyObject* const* given, Py_ssize_t count) {
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "backward(root, keep): expected two arguments");
+    return nullptr;
+  }
+  return guarded([&] { return backward(given[0], PyObject_IsTrue(given[1]) == 1); });
+}
+
 PyObject* next_sequence(PyObject*, PyObject*) { return PyLong_FromLongLong(++sequence_number); }
 
 PyObject* enable(PyObject*, PyObject* value) {
@@ -414,6 +423,8 @@ PyCFunction fast(F function) {
 PyMethodDef entries[] = {
     {"apply", fast(apply_entry), METH_FASTCALL, "apply(op, args, kwargs=None): facula.autograd.op.apply."},
     {"walk", fast(walk_entry), METH_FASTCALL, "walk(keys, root_gradients, keep): the backward pass into the leaves."},
+    {"backward", fast(backward_entry), METH_FASTCALL,
+     "backward(root, keep): the pass from one element; False if that is left to Python."},
     {"wrap", wrap_entry, METH_O, "A Tensor around an array."},
     {"next_sequence", next_sequence, METH_NOARGS, "The next node's number."},
     {"enable_core", enable, METH_O, "False: leave every op call and backward pass to the Python code, to test that."},

@@ -153,6 +153,8 @@ class Switched {
 };
 
 object walk(nb::handle keys, nb::handle root_gradients, bool keep);
+// `tensor.backward()` of one element, without arguments but `retain_graph`; False where Python must do it.
+object backward(nb::handle root, bool keep);
 void bind_types(nb::module_& m);
 void bind_core(nb::module_& m);
 

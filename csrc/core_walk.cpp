@@ -301,4 +301,21 @@ object walk(nb::handle keys, nb::handle root_gradients, bool keep) {
   return nb::none();
 }
 
+object backward(nb::handle root, bool keep) {
+  if (!py.enabled || !py.numpy_mode || !is_tensor(root.ptr())) return nb::borrow(Py_False);
+  TensorObject* t = as_tensor(root.ptr());
+  if (!t->requires_grad || present(t->base) || !t->array || !PyArray_Check(t->array)) return nb::borrow(Py_False);
+  PyArrayObject* array = ndarray(t->array);
+  if (PyArray_SIZE(array) != 1 || PyArray_DESCR(array)->kind != 'f') return nb::borrow(Py_False);
+  object one = check(PyLong_FromLong(1)), keys = check(PyList_New(1)), gradients = check(PyList_New(1));
+  object ones = check(PyArray_NewLikeArray(array, NPY_CORDER, nullptr, 0));
+  check(PyArray_FillWithScalar(ndarray(ones.ptr()), one.ptr()));
+  PyList_SET_ITEM(gradients.ptr(), 0, ones.release().ptr());
+  PyObject* key = present(t->grad_fn) ? Py_BuildValue("(Oi)", t->grad_fn, t->nr) : Py_NewRef(root.ptr());
+  PyList_SET_ITEM(keys.ptr(), 0, check(key).release().ptr());
+  Switched recording(py.grad_mode, Py_False), quiet(py.numpy_mode, py.quiet);
+  walk(keys, gradients, keep);
+  return nb::borrow(Py_True);
+}
+
 }  // namespace facula

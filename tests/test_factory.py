@@ -35,9 +35,11 @@ def test_options() -> None:
     assert x.dtype is t.float64 and x.requires_grad and x.is_leaf
     assert t.tensor([1], dtype=float).dtype is t.float64 and t.tensor([1.0], dtype=int).dtype is t.int64
     for options, kind in (
-        ({"dtype": "float32"}, TypeError), ({"device": "nonsense"}, RuntimeError), ({"device": "cuda"}, AssertionError),
+        ({"dtype": "float32"}, TypeError),
+        ({"device": "nonsense"}, RuntimeError),
+        ({"device": "cuda"}, AssertionError),
         ({"requires_grad": True}, RuntimeError),
-    ):  # fmt: skip
+    ):
         with pytest.raises(kind):
             t.tensor([1], **options)
 
@@ -108,8 +110,14 @@ def test_shapes(make: Any) -> None:
         assert x.shape == (2, 3) and x.dtype is t.float32
     assert make(()).shape == () and make(0).shape == (0,) and make(2, dtype=t.float64).dtype is t.float64
     assert make(1, requires_grad=True).requires_grad
-    for wrong, kind in ((lambda: make(), TypeError), (lambda: make(-1), RuntimeError), (lambda: make(2.5), TypeError),
-                        (lambda: make("a"), TypeError), (lambda: make((2, 3), 4), TypeError), (lambda: make(True), TypeError)):  # fmt: skip
+    for wrong, kind in (
+        (lambda: make(), TypeError),
+        (lambda: make(-1), RuntimeError),
+        (lambda: make(2.5), TypeError),
+        (lambda: make("a"), TypeError),
+        (lambda: make((2, 3), 4), TypeError),
+        (lambda: make(True), TypeError),
+    ):
         with pytest.raises(kind):
             wrong()
 
@@ -137,9 +145,12 @@ def test_full_in_a_given_dtype() -> None:
     ).tolist() == [255]
     assert t.full_like(t.ones(2), 3).tolist() == [3, 3] and t.scalar_tensor(3).dtype is t.float32
     for wrong, kind in (
-        (lambda: t.full((2,), 300, dtype=t.uint8), RuntimeError), (lambda: t.full((2,), 1j, dtype=t.float32), RuntimeError),
-        (lambda: t.full((-1,), 2), RuntimeError), (lambda: t.full(3, 1), TypeError), (lambda: t.full((2,), "a"), TypeError),
-    ):  # fmt: skip
+        (lambda: t.full((2,), 300, dtype=t.uint8), RuntimeError),
+        (lambda: t.full((2,), 1j, dtype=t.float32), RuntimeError),
+        (lambda: t.full((-1,), 2), RuntimeError),
+        (lambda: t.full(3, 1), TypeError),
+        (lambda: t.full((2,), "a"), TypeError),
+    ):
         with pytest.raises(kind):
             wrong()
 

@@ -43,7 +43,7 @@ def test_arange_in_other_dtypes_and_by_keyword() -> None:
 
 
 def test_the_bits_of_arange() -> None:
-    # Measured: the first element of a block of eight is rounded, and multiples of the unrounded step are added to it.
+    # As measured: the first element of eight is rounded, multiples of the exact step are added to it.
     x = t.arange(-5, 5, 0.3)
     assert [float(v).hex() for v in x.numpy()[[10, 11, 12]]] == [
         "-0x1.fffffe0000000p+0",

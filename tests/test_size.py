@@ -33,20 +33,20 @@ def test_a_size_is_a_tuple() -> None:
 
 
 def test_what_gives_sizes() -> None:
-    s = Size([2, 3])
+    s, more = Size([2, 3]), (4,)
     for result, expected in (
         (s[1:], (3,)),
         (s[::-1], (3, 2)),
-        (s + (4,), (2, 3, 4)),
-        ((4,) + s, (4, 2, 3)),
+        (s + more, (2, 3, 4)),
+        (more + s, (4, 2, 3)),
         (s * 2, (2, 3) * 2),
         (2 * s, (2, 3) * 2),
     ):
         assert type(result) is Size and result == expected
     with pytest.raises(TypeError):
-        [4] + s
+        list(more) + s
     with pytest.raises(TypeError):
-        s + [4]
+        s + list(more)
 
 
 def test_numel() -> None:

@@ -42,9 +42,13 @@ def test_strides_and_offsets_count_elements() -> None:
 
 def test_kinds_of_dtypes() -> None:
     kinds = {
-        t.float16: (True, False, True), t.bfloat16: (True, False, True), t.int8: (False, False, True),
-        t.uint8: (False, False, False), t.bool: (False, False, False), t.complex64: (False, True, True),
-    }  # fmt: skip
+        t.float16: (True, False, True),
+        t.bfloat16: (True, False, True),
+        t.int8: (False, False, True),
+        t.uint8: (False, False, False),
+        t.bool: (False, False, False),
+        t.complex64: (False, True, True),
+    }
     for dtype, expected in kinds.items():
         x = t.zeros(1, dtype=dtype)
         assert (x.is_floating_point(), x.is_complex(), x.is_signed()) == expected
@@ -190,8 +194,12 @@ def test_item(x: t.Tensor, value: Any) -> None:
 def test_one_element_only(n: int) -> None:
     x = t.zeros(n)
     for convert, kind in (
-        (t.Tensor.item, RuntimeError), (float, ValueError), (int, ValueError), (complex, ValueError), (bool, RuntimeError),
-    ):  # fmt: skip
+        (t.Tensor.item, RuntimeError),
+        (float, ValueError),
+        (int, ValueError),
+        (complex, ValueError),
+        (bool, RuntimeError),
+    ):
         with pytest.raises(kind):
             convert(x)
 
@@ -261,7 +269,7 @@ def test_hash_is_by_identity_although_equality_is_by_element() -> None:
         (f"{t.tensor(2.5, requires_grad=True)}", "2.5"),
         (f"{t.tensor([1.5])}", "tensor([1.5000])"),
         (f"{t.tensor(0.256):.1%}", "25.6%"),
-        ("%.3f" % t.tensor(0.12345), "0.123"),
+        ("%.3f" % t.tensor(0.12345), "0.123"),  # noqa: UP031 - it has to work, too
         (f"{t.tensor([1])!r}", "tensor([1])"),
     ],
 )

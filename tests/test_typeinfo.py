@@ -27,8 +27,8 @@ def test_floating_dtypes() -> None:
     assert t.finfo() == info == t.finfo(t.complex64) != t.finfo(t.float64) and hash(info) == hash(t.finfo())
     assert t.finfo(t.float8_e4m3fn).max == 448
     assert repr(info) == (
-        "finfo(resolution=1e-06, min=-3.40282e+38, max=3.40282e+38, eps=1.19209e-07, smallest_normal=1.17549e-38, "
-        "tiny=1.17549e-38, dtype=float32)"
+        "finfo(resolution=1e-06, min=-3.40282e+38, max=3.40282e+38, eps=1.19209e-07, "
+        "smallest_normal=1.17549e-38, tiny=1.17549e-38, dtype=float32)"
     )
 
 

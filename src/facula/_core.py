@@ -6,6 +6,7 @@ pass (`csrc/core*.cpp`). Without it they are the Python classes here, and everyt
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,8 @@ class TensorBase:
     _base: Tensor | None = None  # the tensor that this one is a view of
     _view: tuple[Any, ...] | None = None  # the calls that lead from `_base` to this tensor
     _view_version = 0  # the version at which `_grad_fn` of a view was right
-    _hooks: dict[int, Callable[..., Any]] | None = None
-    _post_accumulate_hooks: dict[int, Callable[..., Any]] | None = None
+    _hooks: OrderedDict[int, Callable[..., Any]] | None = None
+    _post_accumulate_hooks: OrderedDict[int, Callable[..., Any]] | None = None
 
 
 class NodeBase:
@@ -46,9 +47,9 @@ class NodeBase:
     meta: Any = None  # (shape, dtype) of the output, or a list of them if there are several
     n_outputs = 1
     hooked = False  # whether any of the following four is set
-    hooks: dict[int, Callable[..., Any]] | None = None
-    pre_hooks: dict[int, Callable[..., Any]] | None = None
-    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None  # by number of output
+    hooks: OrderedDict[int, Callable[..., Any]] | None = None
+    pre_hooks: OrderedDict[int, Callable[..., Any]] | None = None
+    tensor_hooks: dict[int, OrderedDict[int, Callable[..., Any]]] | None = None  # by number of output
     retained: dict[int, Any] | None = None  # weak references to outputs whose grad is kept, by number
     _metadata: dict[Any, Any] | None = None
 
@@ -73,14 +74,15 @@ if not TYPE_CHECKING:
     try:
         from . import _C as native
 
-        TensorBase, NodeBase, OpBase, PlanBase = native.TensorBase, native.NodeBase, native.OpBase, native.PlanBase
+        TensorBase, NodeBase = native.TensorBase, native.NodeBase
+        OpBase, PlanBase = native.OpBase, native.PlanBase
         FUNCTIONS = (FunctionType, native.OpCall)
     except ImportError:  # installed without a compiler, or on a platform that has none
         native = None
 
 TENSOR_FIELDS = (
-    "_array", "_vc", "_requires_grad", "_grad", "_grad_fn", "_nr", "_base", "_view", "_view_version", "_hooks",
-    "_post_accumulate_hooks",
+    "_array", "_vc", "_requires_grad", "_grad", "_grad_fn", "_nr", "_base", "_view", "_view_version",
+    "_hooks", "_post_accumulate_hooks",
 )  # fmt: skip
 
 

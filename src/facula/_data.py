@@ -94,7 +94,7 @@ def fit(array: Any, dtype: _dtype.dtype) -> np.ndarray[Any, Any]:
     return array.astype(np.int64, copy=False).astype(dtype.numpy, copy=False)
 
 
-# ---- everything else: tensors, arrays, NumPy's numbers, strings, ragged sequences --------------------------------
+# ---- everything else: tensors, arrays, NumPy's numbers, strings, ragged sequences --------------------------
 
 
 def _is_sequence(x: Any) -> bool:

@@ -99,5 +99,5 @@ def get_default_device() -> device:
 
 
 def set_default_device(device: Any) -> None:
-    """Choose the device of new tensors; None or "cpu" is all there is, other devices raise as `check_device` does."""
+    """Choose the device of new tensors: None or "cpu"; others raise as `device=` does."""
     check_device(device, "set_default_device")

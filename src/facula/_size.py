@@ -24,7 +24,8 @@ class Size(tuple[int, ...]):
             if type(n) is not int:
                 if not hasattr(n, "__index__"):
                     raise TypeError(
-                        f"{_branding.name()}.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')"
+                        f"{_branding.name()}.Size() takes an iterable of 'int' "
+                        f"(item {i} is '{type(n).__name__}')"
                     )
                 items = (*items[:i], int(n.__index__()), *items[i + 1 :])
         return tuple.__new__(cls, items)

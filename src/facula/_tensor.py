@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .autograd.node import Node
 
 
+_engine: Any = None  # `autograd.engine`, which imports this module
 _tuple = tuple.__new__  # makes a Size of what is known to be a shape
 
 
@@ -221,7 +222,10 @@ class Tensor(TensorBase):
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
         if not self._requires_grad and self._base is not None and self._base._requires_grad:
-            return self.grad_fn is not None  # its base may have got a history since
+            try:
+                return self.grad_fn is not None  # its base may have got a history since
+            except RuntimeError:  # one that may not be used: told when it is
+                return True
         return self._requires_grad
 
     @requires_grad.setter
@@ -296,9 +300,10 @@ class Tensor(TensorBase):
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
         """Add the gradients of this tensor to the `.grad` of the leaves it depends on; see `autograd.backward`."""
-        from .autograd.engine import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        global _engine
+        if _engine is None:
+            from .autograd import engine as _engine
+        _engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """A tensor over the same memory without history."""

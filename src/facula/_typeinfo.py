@@ -14,7 +14,7 @@ from . import _dtype
 class finfo:
     """Limits of a floating dtype (default: the default dtype); a complex one has those of its parts.
 
-    Attributes: `bits`, `max`, `min`, `eps` (the step from 1 to the next number), `tiny` and `smallest_normal`,
+    Attributes: `bits`, `max`, `min`, `eps` (the step from 1 to the next number), `smallest_normal` or `tiny`,
     `resolution` and `dtype` (the dtype's name). Raises TypeError for another dtype.
 
     >>> finfo(_dtype.float32).eps

@@ -81,14 +81,15 @@ def _copied(array: Any) -> Any:
 def _check_array(array: Any) -> None:
     if array.dtype.byteorder not in "=|":
         raise ValueError(
-            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
-            "currently not supported."
+            "given numpy array has byte order different from the native byte order. Conversion between byte "
+            "orders is currently not supported."
         )
     _dtype.from_numpy(array.dtype)
     if any(s < 0 for s in array.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are "
+            "not currently supported. (You can probably work around this by making a copy of your array with "
+            "array.copy().)"
         )
 
 
@@ -156,7 +157,8 @@ def asarray(
 
 @public("torch")
 def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor over the memory of a NumPy array. TypeError for other objects, ValueError for negative strides.
+    """A tensor over the memory of a NumPy array. TypeError for other objects; ValueError for negative strides
+    and for a foreign byte order.
 
     >>> import facula, numpy
     >>> a = numpy.zeros(2)
@@ -170,8 +172,8 @@ def from_numpy(ndarray: Any) -> Tensor:
     _check_array(ndarray)
     if not ndarray.flags.writeable:
         warnings.warn(
-            "The given NumPy array is not writable: writing to the tensor made of it raises an error. Copy the array "
-            "first if you mean to change it.",
+            "The given NumPy array is not writable: writing to the tensor made of it raises an error. Copy "
+            "it first if you mean to change it.",
             stacklevel=2,
         )
     return wrap(ndarray.view(np.ndarray) if type(ndarray) is not np.ndarray else ndarray)
@@ -244,7 +246,9 @@ def ones(
 
 
 def shape_of(name: str, args: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
-    """The shape given as numbers, as one sequence or as `size=`; TypeError if there is none, RuntimeError if negative."""
+    """The shape given as numbers, as one sequence or as `size=`. TypeError if there is none, RuntimeError for
+    negative lengths.
+    """
     if not args:
         if size is None:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
@@ -362,7 +366,7 @@ def empty_strided(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """An uninitialised tensor of a shape whose elements lie in memory with the given strides (in elements)."""
+    """An uninitialised tensor whose elements lie in memory with the given strides (in elements)."""
     shape, steps = shape_of("empty_strided", (tuple(size),)), tuple(int(n) for n in stride)
     if len(shape) != len(steps):
         raise RuntimeError(
@@ -530,8 +534,9 @@ def new_full(
 # ---- names of types ----------------------------------------------------------------------------------------
 
 _TYPE_NAMES = {
-    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
-    "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor", "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor",
+    "int32": "IntTensor", "int64": "LongTensor",
     "bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
 }  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Sequences of numbers: `arange`, `linspace` and the like, with PyTorch's rounding.
 
-PyTorch fills these tensors in blocks of one vector register. Within a block its `arange` adds multiples of the step
-to the block's first element, and products are not rounded before they are added: which is repeated here, so that the
-numbers agree in every bit (with PyTorch on a processor with 256-bit registers, or of any kind for `linspace`).
+PyTorch fills these tensors in blocks of one vector register. Within a block its `arange` adds multiples of
+the step to the block's first element, and products are not rounded before they are added. This is repeated
+here, so that the numbers agree in every bit: of `linspace` everywhere, of `arange` with a PyTorch that runs
+on registers of 256 bits.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def range_(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from `start` to `end`, both included, in the default dtype. Deprecated in PyTorch: use `arange`."""
+    """Numbers from `start` to `end`, both included. Deprecated in PyTorch: use `arange`."""
     warnings.warn(
         "range is deprecated: use arange, which ends before `end` as Python's range does.", stacklevel=2
     )
@@ -132,7 +133,7 @@ def linspace(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """`steps` numbers at equal distances from `start` to `end`, both included. RuntimeError if `steps` is negative.
+    """`steps` numbers at equal distances from `start` to `end`, both included. RuntimeError if `steps` < 0.
 
     >>> import facula
     >>> facula.linspace(0, 1, 3)

@@ -106,7 +106,8 @@ def test_no_gradient_no_step():
 def test_zero_grad():
     w = facula.ones(1, requires_grad=True)
     optimizer = optim.SGD([w])
-    (w * w).sum().backward(create_graph=True)
+    with pytest.warns(UserWarning, match="create_graph=True"):
+        (w * w).sum().backward(create_graph=True)
     grad = w.grad
     optimizer.zero_grad(set_to_none=False)
     assert w.grad is grad and grad.item() == 0 and grad.grad_fn is None and not grad.requires_grad

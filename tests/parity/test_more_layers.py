@@ -126,7 +126,7 @@ def test_layer(name, args, options, shapes):
 
 
 RECURRENT = [
-    (kind, (3, 4), options, [(3,) if not shape else shape])
+    (kind, (3, 4), options, [shape])
     for kind in ("RNN", "GRU", "LSTM")
     for options, shape in (
         ({}, (5, 2, 3)),
@@ -251,5 +251,25 @@ def test_output_size():
     def run(lib):
         lib.manual_seed(1)
         return lib.nn.ConvTranspose2d(1, 2, 3, stride=2)(lib.ones(1, 1, 4, 4), output_size=(10, 9))
+
+    assert_same(run(facula), run(torch))
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_norm": 1.0}, {"max_norm": 0.5, "norm_type": 1.0}, {"scale_grad_by_freq": True}]
+)
+def test_embedding_options(options):
+    def run(lib):
+        lib.manual_seed(4)
+        table = lib.nn.Embedding(6, 3, padding_idx=0, **options)
+        optimizer = lib.optim.SGD(table.parameters(), lr=0.3)
+        seen = []
+        for row in ([[0, 2, 2], [5, 2, 1]], [[1, 1, 4], [0, 3, 1]]):
+            out = table(lib.tensor(row))
+            optimizer.zero_grad()
+            (out * out + out).sum().backward()
+            seen += [out, table.weight.grad.clone()]
+            optimizer.step()
+        return [*seen, table.weight]
 
     assert_same(run(facula), run(torch))

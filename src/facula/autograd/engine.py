@@ -47,6 +47,9 @@ def backward(
     Raises:
         RuntimeError: a tensor is not a scalar and has no grad; it does not require grad; the graph was freed.
     """
+    usual = grad_tensors is None and grad_variables is None and not create_graph and inputs is None
+    if native is not None and usual and anomaly_check is None and native.backward(tensors, bool(retain_graph)):
+        return
     roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     if grad_variables is not None:
         grad_tensors = grad_variables
@@ -225,7 +228,8 @@ def _run(
 def _walk(
     keys: list[Any], root_grads: list[Any], keep: bool, graph: bool, targets: tuple[Tensor, ...] | None
 ) -> dict[Any, Any]:
-    if native is not None and not graph and targets is None and anomaly_check is None:
+    plain = targets is None and not graph and anomaly_check is None
+    if native is not None and plain and native.core_enabled():
         native.walk(keys, root_grads, keep)
         return {}
     nodes, waiting = _collect(keys)
@@ -258,7 +262,6 @@ def _walk(
             g = None
             arrived(key)
     root_grads.clear()
-    plain = targets is None and not graph and anomaly_check is None
     for node in reversed(nodes):
         g = pending.pop(node, None)
         edges = node.edges

@@ -103,9 +103,12 @@ class Node(NodeBase):
 
     def _result(self, value: Any) -> Any:
         """The call's own result as Tensors that hang on this node."""
-        made = []
+        made: list[Any] = []
         for nr, array in enumerate(value if type(value) is tuple else (value,)):
-            t = Tensor.__new__(Tensor)
+            if array is None:
+                made.append(None)
+                continue
+            t: Tensor = object.__new__(Tensor)
             t._array = array
             t._vc = [0]
             if array.dtype.kind in "fcV":

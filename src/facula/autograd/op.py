@@ -117,6 +117,7 @@ class Op(OpBase):
         self.sequence = sequence
         self.differentiable = differentiable
         self.rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self.kept_outputs: tuple[int, ...] | None = None  # of several outputs those that rules read; None: all
         self.plans: dict[int, Plan] = {}
         self.kernels: dict[type, Callable[..., Any]] = {}
         self.grad_name = grad_name or "".join(w.capitalize() for w in self.name.split("_")) + "Backward0"
@@ -453,8 +454,9 @@ def _keep(node: Node, args: tuple[Any, ...], raw: list[Any], out: Any) -> None:
                 versions.extend((v._vc, v._vc[0]) for v in value if isinstance(v, Tensor))
         elif kind == "out":
             if type(out) is tuple:
-                value = tuple([t._array for t in out])
-                versions.extend([(t._vc, t._vc[0]) for t in out])
+                wanted = node.op.kept_outputs or range(len(out))
+                value = tuple([t._array if nr in wanted else None for nr, t in enumerate(out)])
+                versions.extend([(out[nr]._vc, out[nr]._vc[0]) for nr in wanted])
             else:
                 value = out._array
                 versions.append((out._vc, out._vc[0]))
@@ -582,8 +584,8 @@ def check_inplace(t: Tensor) -> bool:
     base = t._base
     if base is not None and base._requires_grad and base._grad_fn is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if t._requires_grad and t._view is not None and t._view[-1][0].name in _MANY_VIEWS:
-        raise RuntimeError(_one_of_many(t) + " is being modified inplace: such views may not be. Clone it first.")
+    if t._view is not None and (t._requires_grad or t.requires_grad) and _is_one_of_many(t._view):
+        raise RuntimeError(_one_of_many(t) + _IS_MODIFIED)
     return True
 
 
@@ -597,12 +599,19 @@ def check_overlap(t: Tensor) -> None:
         )
 
 
+_IS_MODIFIED = " is being modified inplace: such views may not be. Clone it first."
+_MANY_VIEWS = ("split_sizes", "split_equal", "unbind")
+
+
+def _is_one_of_many(calls: tuple[Any, ...]) -> bool:
+    """Whether a view, or a view that it was made from, is one of several that a function returned."""
+    return any(call[0].name in _MANY_VIEWS for call in calls)
+
+
 def _one_of_many(t: Tensor) -> str:
     assert t._view is not None
-    return f"Output {t._view[-1][2]} of {t._view[-1][0].name}, a view made by a function that returns several views,"
-
-
-_MANY_VIEWS = ("split_sizes", "split_equal", "unbind")
+    call = next(c for c in t._view if c[0].name in _MANY_VIEWS)
+    return f"Output {call[2]} of {call[0].name}, a view made by a function that returns several views,"
 
 
 def apply_inplace(
@@ -615,7 +624,7 @@ def apply_inplace(
     args, _ = this.bind(args, kwargs or {})
     target = args[0]
     recording = check_inplace(target)
-    if 0 in target._array.strides:
+    if 0 in target._array.strides and this.name != "fill":  # the same number everywhere harms nobody
         check_overlap(target)
     old = alias(target) if recording else target
     with nullcontext() if recording else _no_recording():
@@ -631,6 +640,8 @@ def apply_inplace(
 
         result = apply(copy.op, (old, result))  # the old elements are gone: no gradient reaches them
     if recording and result._requires_grad:
+        if target._view is not None and _is_one_of_many(target._view):
+            raise RuntimeError(_one_of_many(target) + _IS_MODIFIED)
         _keep_old_value(result._grad_fn, old)
     array[...] = result._array
     target._vc[0] += 1
@@ -708,7 +719,7 @@ def refresh(view: Tensor) -> Node | None:
         base = view._base
         assert base is not None and view._view is not None
         if base._requires_grad:
-            if view._view[-1][0].name in _MANY_VIEWS:
+            if _is_one_of_many(view._view):
                 raise RuntimeError(_one_of_many(view) + " has a base that was modified inplace: clone it before that.")
             if view._requires_grad and view._grad_fn is None:
                 raise RuntimeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ops import activation, loss, matmul, pointwise, softmax
+from ..ops import activation, loss, matmul, pointwise, reduce, shape, softmax
 from . import cpu
 
 if cpu.native is not None:
@@ -14,6 +14,13 @@ if cpu.native is not None:
     pointwise.div.kernel(np.ndarray)(cpu.native.div)
     pointwise.tanh_grad.kernel(np.ndarray)(cpu.native.tanh_grad)
     activation.sigmoid_grad.kernel(np.ndarray)(cpu.native.sigmoid_grad)
+    reduce.sum.kernel(np.ndarray)(cpu.native.sum_all)
+    shape.expand.kernel(np.ndarray)(cpu.native.expand)
+    for _function, _ufunc in {
+        pointwise.tanh: np.tanh, pointwise.exp: np.exp, pointwise.log: np.log, pointwise.sqrt: np.sqrt,
+        pointwise.sin: np.sin, pointwise.cos: np.cos,
+    }.items():  # fmt: skip
+        _function.kernel(np.ndarray)(cpu.native.loop_of(_ufunc))
     matmul.matmul.kernel(np.ndarray)(cpu.native.matmul)
     matmul.linear.kernel(np.ndarray)(cpu.native.linear)
     activation.relu.kernel(np.ndarray)(cpu.native.relu)

@@ -111,7 +111,8 @@ from .modules.resize import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
-from .modules.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .modules.rnn import GRU, LSTM, RNN
+from .modules.rnn_cell import GRUCell, LSTMCell, RNNCell
 from .modules.sparse import Embedding
 from .modules.transformer import (
     Transformer,

@@ -179,6 +179,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
         1.6732632423543772848170429916717,
         1.0507009873554804934193349852946,
         1.0,
+        node="EluBackward1",
     )
 
 
@@ -186,7 +187,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _apply(_activation.celu, input, inplace, alpha)
+    return _apply(_activation.celu, input, inplace, alpha, node="CeluBackward1")
 
 
 def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:

@@ -82,7 +82,7 @@ unindex.vjp(input=lambda g, index: _index(g, index))
 def index_put(input: Any, values: Any, /, indices: tuple[Any, ...], accumulate: bool = False) -> Any:
     """A copy of `input` in which `values` replace (or are added to) what `indices` read."""
     xp = namespace(input)
-    result = input.copy()
+    result = xp.array(input)
     values = xp.asarray(values)
     if accumulate:
         xp.add.at(result, indices, values.astype(input.dtype))
@@ -112,6 +112,10 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Copy the elements of `src` into this tensor, broadcasting and converting them."""
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+    if src.ndim > self.ndim:  # unlike an assignment, which drops leading dimensions of length one
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(src.shape)}"
+        )
     return assign(self, src)
 
 
@@ -125,8 +129,7 @@ def assign(target: Tensor, value: Any) -> Tensor:
     ):
         raise RuntimeError(
             f"The expanded size of the tensor {tuple(target.shape)} must match the existing size "
-            f"{tuple(shape)}: "
-            "lengths must be equal or 1"
+            f"{tuple(shape)}: lengths must be equal or 1"
         )
     if shape and 0 in target._array.strides:
         check_overlap(target)
@@ -295,15 +298,20 @@ def _put(target: Tensor, indices: tuple[Any, ...], value: Any, accumulate: bool)
                 f"{value.dtype} for the source."
             )
         value = value.to(target.dtype)
+    shape = np.shape(value._array if isinstance(value, Tensor) else value)
+    if shape[:1] == (1,):  # leading dimensions of length one do not count
+        value = value.reshape(shape[next((i for i, n in enumerate(shape) if n != 1), len(shape)) :])
     source = value._array if isinstance(value, Tensor) else value
+    place = target._array[indices].shape
     try:
-        np.broadcast_shapes(np.shape(source), target._array[indices].shape)
+        fits = np.broadcast_shapes(np.shape(source), place) == place
     except ValueError:
+        fits = False
+    if not fits:
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(np.shape(source))} cannot be broadcast to "
-            "indexing result of "
-            f"shape {list(target._array[indices].shape)}"
-        ) from None
+            f"indexing result of shape {list(place)}"
+        )
     if check_inplace(target) and (
         target._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
     ):
@@ -405,7 +413,7 @@ def scatter_into(input: Any, src: Any, /, dim: int, index: Any, mode: str) -> An
     """A copy of `input` with `src` written, added or multiplied in at `index` along `dim`."""
     _check_index("scatter", index, input.shape, dim)
     xp = namespace(input)
-    result = input.copy()
+    result = xp.array(input)
     at = _along(input.shape, index, dim)
     if hasattr(src, "shape") and src.shape != ():
         src = src[tuple(slice(0, n) for n in index.shape)]

@@ -685,7 +685,7 @@ def view(self: Tensor, *shape_or_dtype: Any) -> Tensor:
         return wrap(self._array.view(shape_or_dtype[0].numpy))
     sizes = _whole(self, sizes_of("view", shape_or_dtype))
     result = shape.reshape(self, sizes)
-    if self._array.size and not np.may_share_memory(result._array, self._array):
+    if result._base is None and self._array.size and not np.may_share_memory(result._array, self._array):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans "
             "across two "
@@ -868,6 +868,8 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 @public("torch", "Tensor")
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` entries of a dimension from `start`: a view."""
+    if input.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     dim = normalize_dim(dim, input.ndim)
     n = input.shape[dim]
     start = int(start)
@@ -895,6 +897,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     """Consecutive pieces along a dimension: of one length (the last may be shorter) or of the given
     lengths.
     """
+    if tensor.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = normalize_dim(dim, tensor.ndim)
     n = tensor.shape[dim]
     if not isinstance(split_size_or_sections, int):
@@ -916,6 +920,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 @public("torch", "Tensor")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` consecutive pieces of equal length (the last may be shorter) along a dimension."""
+    if input.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks < 1:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.shape[dim]
@@ -1016,7 +1022,8 @@ def vstack(tensors: Any, *, out: Any = None) -> Tensor:
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """The order of entries reversed along dimensions: a copy."""
     wanted = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
-    return shape.flip(input, tuple(normalize_dim(d, input.ndim) for d in wanted))
+    found = tuple(normalize_dim(d, input.ndim) for d in wanted)
+    return shape.flip(input, found if input.ndim else ())
 
 
 @public("torch", "Tensor")

@@ -90,6 +90,7 @@ def _inside(
     return result
 
 
+max_pool.op.kept_outputs = (1,)  # the indices
 max_pool.vjp(input=lambda g, out, input_shape, kernel: unpool(g[0], input_shape, out[1], len(kernel)))
 
 
@@ -113,6 +114,7 @@ def adaptive_max_pool(input: Any, /, sizes: Ints) -> Any:
     return values, indices
 
 
+adaptive_max_pool.op.kept_outputs = (1,)
 adaptive_max_pool.vjp(input=lambda g, out, input_shape, sizes: unpool(g[0], input_shape, out[1], len(sizes)))
 
 

@@ -494,5 +494,5 @@ def _in_place(name: str) -> None:
     public("Tensor")(change)
 
 
-for _name in ("tril", "triu", "cumsum", "cumprod", "addmm", "baddbmm", "addmv", "float_power", "put"):
+for _name in ("tril", "triu", "cumsum", "cumprod", "addmm", "baddbmm", "addmv", "put"):
     _in_place(_name)

@@ -255,6 +255,7 @@ def _pick_input(g: Any, input_shape: tuple[int, ...], out: Any, dim: int, keepdi
     return scatter_zeros(at, index, dim, input_shape)
 
 
+max_dim.op.kept_outputs = min_dim.op.kept_outputs = (1,)  # the indices
 max_dim.vjp(input=_pick_input)
 min_dim.vjp(input=_pick_input)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _dtype
 from .._tensor import Tensor
-from ..autograd.op import op, public, publish
+from ..autograd.op import PUBLIC, op, public, publish
 from ..kernels.namespace import namespace
 from . import activation, pointwise
 from .halves import in_float32
@@ -62,11 +62,16 @@ logaddexp2.vjp(
 )
 
 
-@op("torch", "Tensor", "special", promote="float", inplace=True)
+def _xlogy_name(input: Any, other: Any) -> str:
+    return f"XlogyBackward{0 if hasattr(input, 'shape') and hasattr(other, 'shape') else 1 + hasattr(input, 'shape')}"
+
+
+@op("torch", "Tensor", "special", promote="float", inplace=True, grad_name=_xlogy_name)
 def xlogy(input: Any, other: Any, /) -> Any:
     """x * log(y), and 0 where x is 0 unless y is NaN."""
     xp = namespace(input, other)
-    return xp.where((input == 0) & (other == other), 0, input * xp.log(other)).astype(other.dtype)
+    dtype = input.dtype if hasattr(input, "dtype") else other.dtype
+    return xp.where((input == 0) & (other == other), 0, input * xp.log(other)).astype(dtype)
 
 
 xlogy.vjp(
@@ -346,6 +351,17 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return pointwise.pow(base, exponent.to(_dtype.float64) if isinstance(exponent, Tensor) else exponent)
 
 
+@public("Tensor")
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """In-place `float_power`. RuntimeError unless this tensor is float64 (or complex128)."""
+    if self.dtype not in (_dtype.float64, _dtype.complex128):
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires dtype "
+            f"{_dtype.float64}"
+        )
+    return self.pow_(exponent)
+
+
 @public("torch", "Tensor")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """`input` times 2 to the power of `other`."""
@@ -389,3 +405,4 @@ for _alias, _name in {
         if _method is not None:
             publish(_method, _alias + _end, "Tensor")
 publish(pointwise.atan2, "arctan2", "Tensor")
+publish(PUBLIC["Tensor"]["atan2_"], "arctan2_", "Tensor")

@@ -75,7 +75,7 @@ class PlainPickler:
         kind = type(value)
         what = f"{kind.__module__}.{kind.__qualname__}"
         if isinstance(value, (*FUNCTIONS, type)):
-            what += f" ({value.__module__}.{value.__qualname__})"
+            what += f" ({value.__module__}.{getattr(value, '__qualname__', kind)})"
         return pickle.PicklingError(
             "[save] rule: only tensors, modules, numbers, texts and plain containers can be saved: "
             f"got {what} at {place}"

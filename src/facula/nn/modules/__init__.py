@@ -104,7 +104,8 @@ from .resize import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
-from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .rnn import GRU, LSTM, RNN
+from .rnn_cell import GRUCell, LSTMCell, RNNCell
 from .sparse import Embedding
 from .transformer import (
     Transformer,

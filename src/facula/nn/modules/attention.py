@@ -147,9 +147,13 @@ class MultiheadAttention(Module):
         return [F.linear(x, w, b) for x, w, b in zip(inputs, weights, biases, strict=True)]
 
     def _masks(
-        self, key_padding_mask: Tensor | None, attn_mask: Tensor | None, is_causal: bool, sizes: tuple[int, int, int],
+        self,
+        key_padding_mask: Tensor | None,
+        attn_mask: Tensor | None,
+        is_causal: bool,
+        sizes: tuple[int, int, int],
         dtype: Any,
-    ) -> Tensor | None:  # fmt: skip
+    ) -> Tensor | None:
         """Both masks in one of numbers, broadcastable to (N, heads, L, S)."""
         n, length, size = sizes
         if is_causal and attn_mask is None:
@@ -193,7 +197,9 @@ class MultiheadAttention(Module):
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         if query.dim() not in (2, 3):
-            raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor")
+            raise AssertionError(
+                f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor"
+            )
         batched = query.dim() == 3
         inputs = (query, key, value)
         if not batched:

@@ -47,7 +47,7 @@ class _ConvNd(Module):
         dtype: Any,
         output_padding: tuple[int, ...] | None = None,
     ) -> None:
-        # `output_padding` is given by transposed convolutions only, whose weight has its two channels swapped.
+        # `output_padding` is given by transposed convolutions only; their weight has in_channels first.
         super().__init__()
         if groups <= 0:
             raise ValueError("groups must be a positive integer")

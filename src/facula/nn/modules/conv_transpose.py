@@ -68,10 +68,10 @@ class _ConvTransposeNd(_ConvNd):
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self._dims - 1]
+        extra = self._output_padding(input, output_size)
         return function(
-            input, self.weight, self.bias, self.stride, self.padding, self._output_padding(input, output_size),
-            self.groups, self.dilation,
-        )  # fmt: skip
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+        )
 
 
 class ConvTranspose1d(_ConvTransposeNd):

@@ -44,14 +44,16 @@ class _InstanceNorm(_BatchNorm):
                     f"but got: {input.shape[place]}."
                 )
             warnings.warn(
-                f"input's size at dim={place} does not match num_features. You can silence this warning by not "
-                "passing in num_features, which is not used because affine=False",
+                f"input's size at dim={place} does not match num_features. You can silence this warning by "
+                "not passing in num_features, which is not used because affine=False",
                 stacklevel=2,
             )
         batch = input.unsqueeze(0) if single else input
         own = self.training or not self.track_running_stats
         if own and batch[0, 0].numel() <= 1:
-            raise ValueError(f"Expected more than 1 spatial element when training, got input size {batch.shape}")
+            raise ValueError(
+                f"Expected more than 1 spatial element when training, got input size {batch.shape}"
+            )
         result = F.instance_norm(
             batch,
             self.running_mean,

@@ -176,7 +176,7 @@ class AvgPool2d(_AvgPoolNd):
 
 
 class _AdaptivePoolNd(Module):
-    __constants__ = ("output_size",)
+    __constants__: tuple[str, ...] = ("output_size",)
     output_size: Any
 
     def __init__(self, output_size: Any) -> None:

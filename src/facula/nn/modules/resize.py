@@ -1,4 +1,4 @@
-"""Layers that change the size of planes: enlarging, shuffling between channels and places, taking out blocks."""
+"""Layers that change the size of planes: enlarging, shuffling channels and places, taking out blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent layers. All time steps' inputs are multiplied at once; only the state's part is a loop over time."""
+"""Recurrent layers. All time steps' inputs are multiplied at once; only the state's part is a loop."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .module import Module
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 
 
-def _simple(mode: str, x: Tensor, h: Tensor) -> Tensor:
+def simple_step(mode: str, x: Tensor, h: Tensor) -> Tensor:
     total = x + h
     return total.relu() if mode == "RNN_RELU" else total.tanh()
 
 
-def _gru(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
+def gru_step(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
     """One step, from both products: reset r, update z, candidate n; then n + z (state - n)."""
     xr, xz, xn = x.chunk(3, -1)
     hr, hz, hn = h.chunk(3, -1)
@@ -31,7 +31,7 @@ def _gru(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
     return n + z * (state - n)
 
 
-def _lstm(total: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+def lstm_step(total: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """One step, from the sum of both products: the new output and cell; gates i, f, g, o."""
     i, f, g, o = total.chunk(4, -1)
     cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
@@ -94,7 +94,7 @@ class _RNNBase(Module):
         for layer in range(num_layers):
             width = input_size if layer == 0 else seen * (2 if bidirectional else 1)
             for suffix in self._suffixes(layer):
-                shapes = {"weight_ih": (rows, width), "weight_hh": (rows, seen)}
+                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, seen)}
                 if bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 if proj_size:
@@ -145,10 +145,13 @@ class _RNNBase(Module):
         if not isinstance(input, Tensor):
             raise NotImplementedError(f"[{type(self).__name__}] packed sequences are not supported")
         if input.dim() not in (2, 3):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
+            raise ValueError(
+                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead"
+            )
         if input.shape[-1] != self.input_size:
             raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
+                f"got {input.shape[-1]}"
             )
         single = input.dim() == 2
         if single:
@@ -170,7 +173,9 @@ class _RNNBase(Module):
             raise RuntimeError(f"Expected {name} size {(count, x.shape[1], size)}, got {list(state.shape)}")
         return state
 
-    def _walk(self, suffix: str, x: Tensor, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _walk(
+        self, suffix: str, x: Tensor, h: Tensor, c: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """One layer in one direction: the outputs of all steps, the last output and cell."""
         w_ih, w_hh = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         b_ih, b_hh = (getattr(self, n + suffix) if self.bias else None for n in ("bias_ih", "bias_hh"))
@@ -181,13 +186,13 @@ class _RNNBase(Module):
         for product in reversed(products) if backwards else products:
             recurrent = F.linear(h, w_hh, b_hh)
             if c is not None:
-                h, c = _lstm(product + recurrent, c)
+                h, c = lstm_step(product + recurrent, c)
                 if w_hr is not None:
                     h = F.linear(h, w_hr)
             elif self.mode == "GRU":
-                h = _gru(product, recurrent, h)
+                h = gru_step(product, recurrent, h)
             else:
-                h = _simple(self.mode, product, recurrent)
+                h = simple_step(self.mode, product, recurrent)
             outputs.append(h)
         return stack(outputs[::-1] if backwards else outputs), h, c
 
@@ -195,7 +200,8 @@ class _RNNBase(Module):
         """All layers: the outputs of the last one, the final outputs and cells of each."""
         if x.shape[0] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        last_h, last_c = [], []
+        last_h: list[Tensor] = []
+        last_c: list[Any] = []
         for layer in range(self.num_layers):
             parts = []
             for suffix in self._suffixes(layer):
@@ -236,8 +242,8 @@ class RNN(_RNNBase):
         device, dtype: of the parameters.
 
     Shapes: input (L, N, input_size) or, without a batch, (L, input_size); start state
-    (layers * directions, N, H), zeros if left out. Gives the outputs (L, N, H * directions) and the last state
-    of each layer and direction. Packed sequences are not supported.
+    (layers * directions, N, H), zeros if left out. Gives the outputs (L, N, H * directions) and the last
+    state of each layer and direction. Packed sequences are not supported.
 
     Raises:
         ValueError: arguments that cannot be, or an input of another number of dimensions.
@@ -274,8 +280,8 @@ class RNN(_RNNBase):
 class GRU(_RNNBase):
     """A gated recurrent unit for every step of a sequence (Cho et al., 2014, arXiv:1406.1078).
 
-    Args, shapes and errors: as for `RNN`, without `nonlinearity`. The rows of the weights are the gates reset,
-    update, new; the reset gate acts on the state's product.
+    Args, shapes and errors: as for `RNN`, without `nonlinearity`. The rows of the weights are the gates
+    reset, update, new; the reset gate acts on the state's product.
 
     >>> import facula
     >>> output, state = facula.nn.GRU(3, 4, batch_first=True)(facula.rand(2, 5, 3))
@@ -342,122 +348,3 @@ class LSTM(_RNNBase):
         if single and c is not None:
             h, c = h.squeeze(1), c.squeeze(1)
         return self._shaped(output, single), (h, c)
-
-
-class _CellBase(Module):
-    __constants__: tuple[str, ...] = ("input_size", "hidden_size", "bias")
-    weight_ih: Tensor
-    weight_hh: Tensor
-    bias_ih: Tensor | None
-    bias_hh: Tensor | None
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool, gates: int, device: Any, dtype: Any) -> None:
-        super().__init__()
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.bias = bias
-        rows = gates * hidden_size
-        self.weight_ih = Parameter(empty((rows, input_size), device=device, dtype=dtype))
-        self.weight_hh = Parameter(empty((rows, hidden_size), device=device, dtype=dtype))
-        for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, Parameter(empty(rows, device=device, dtype=dtype)) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew: U(-k, k), k = 1 / sqrt(hidden_size)."""
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
-
-    def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        return text if self.bias else text + ", bias=False"
-
-    def _products(self, input: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Both matrix products, and the state (zeros if none was given)."""
-        if input.dim() not in (1, 2):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        if input.shape[-1] != self.input_size:
-            raise RuntimeError(
-                f"input has inconsistent input_size: got {input.shape[-1]} expected {self.input_size}"
-            )
-        h = zeros(*input.shape[:-1], self.hidden_size, dtype=input.dtype) if state is None else state
-        if h.shape[-1] != self.hidden_size:
-            raise RuntimeError(
-                f"hidden0 has inconsistent hidden_size: got {h.shape[-1]}, expected {self.hidden_size}"
-            )
-        return (
-            F.linear(input, self.weight_ih, self.bias_ih),
-            F.linear(h, self.weight_hh, self.bias_hh),
-            h,
-        )
-
-
-class RNNCell(_CellBase):
-    """One step of `RNN`: input (N, input_size) or (input_size), state (N, hidden_size); gives the new state.
-
-    >>> import facula
-    >>> facula.nn.RNNCell(3, 4)(facula.rand(2, 3)).shape
-    facula.Size([2, 4])
-    """
-
-    __constants__ = ("input_size", "hidden_size", "bias", "nonlinearity")
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
-        self.nonlinearity = nonlinearity
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        x, h, _ = self._products(input, hx)
-        return _simple(f"RNN_{self.nonlinearity.upper()}", x, h)
-
-    def extra_repr(self) -> str:
-        text = super().extra_repr()
-        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
-
-
-class GRUCell(_CellBase):
-    """One step of `GRU`: input (N, input_size) or (input_size), state (N, hidden_size); gives the new state.
-
-    >>> import facula
-    >>> facula.nn.GRUCell(3, 4)(facula.rand(2, 3)).shape
-    facula.Size([2, 4])
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return _gru(*self._products(input, hx))
-
-
-class LSTMCell(_CellBase):
-    """One step of `LSTM`: input (N, input_size) or (input_size), state (h, c); gives the new pair.
-
-    >>> import facula
-    >>> h, c = facula.nn.LSTMCell(3, 4)(facula.rand(2, 3))
-    >>> h.shape, c.shape
-    (facula.Size([2, 4]), facula.Size([2, 4]))
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
-
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Tensor]:
-        given, cell = (None, None) if hx is None else hx
-        x, recurrent, h = self._products(input, given)
-        return _lstm(x + recurrent, zeros(*h.shape, dtype=h.dtype) if cell is None else cell)

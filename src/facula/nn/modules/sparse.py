@@ -7,10 +7,21 @@ from typing import Any
 from ..._tensor import Tensor
 from ...autograd.mode import no_grad
 from ...factory import empty
+from ...ops.overloads import bincount, unique, where
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+
+
+def _shorten(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows that are looked up, and are longer than `max_norm`, down to it."""
+    with no_grad():
+        places = unique(input)
+        rows = weight[places]
+        norms = rows.norm(norm_type, 1, True)
+        # The small addend keeps the new length below the limit in spite of rounding, as in PyTorch.
+        weight[places] = where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
 class Embedding(Module):
@@ -94,15 +105,13 @@ class Embedding(Module):
                 self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(
-            input,
-            self.weight,
-            self.padding_idx,
-            self.max_norm,
-            self.norm_type,
-            self.scale_grad_by_freq,
-            self.sparse,
-        )
+        if self.max_norm is not None and input.numel():
+            _shorten(self.weight, input, self.max_norm, self.norm_type)
+        rows = F.embedding(input, self.weight, self.padding_idx)
+        if self.scale_grad_by_freq and rows.requires_grad:
+            counts = bincount(input.reshape(-1), minlength=self.num_embeddings)[input].unsqueeze(-1)
+            rows.register_hook(lambda g: g / counts)
+        return rows
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"

@@ -88,10 +88,10 @@ class TransformerEncoderLayer(Module):
         result, _ = self.self_attn(
             x, x, x, attn_mask=mask, key_padding_mask=padding, need_weights=False, is_causal=is_causal
         )
-        return self.dropout1(result)  # type: ignore[no-any-return]
+        return self.dropout1(result)
 
     def _feed(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
     def forward(
         self,
@@ -104,7 +104,7 @@ class TransformerEncoderLayer(Module):
             x = src + self._attend(self.norm1(src), src_mask, src_key_padding_mask, is_causal)
             return x + self._feed(self.norm2(x))
         x = self.norm1(src + self._attend(src, src_mask, src_key_padding_mask, is_causal))
-        return self.norm2(x + self._feed(x))  # type: ignore[no-any-return]
+        return self.norm2(x + self._feed(x))
 
 
 class TransformerDecoderLayer(Module):
@@ -168,17 +168,17 @@ class TransformerDecoderLayer(Module):
                 x, x, x, attn_mask=tgt_mask, key_padding_mask=tgt_key_padding_mask, need_weights=False,
                 is_causal=tgt_is_causal,
             )  # fmt: skip
-            return self.dropout1(result)  # type: ignore[no-any-return]
+            return self.dropout1(result)
 
         def other(x: Tensor) -> Tensor:
             result, _ = self.multihead_attn(
                 x, memory, memory, attn_mask=memory_mask, key_padding_mask=memory_key_padding_mask,
                 need_weights=False, is_causal=memory_is_causal,
             )  # fmt: skip
-            return self.dropout2(result)  # type: ignore[no-any-return]
+            return self.dropout2(result)
 
         def feed(x: Tensor) -> Tensor:
-            return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+            return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
         x = tgt
         for norm, part in ((self.norm1, own), (self.norm2, other), (self.norm3, feed)):
@@ -309,8 +309,8 @@ class Transformer(Module):
     ) -> None:
         super().__init__()
         layer = (
-            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias,
-            device, dtype,
+            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first,
+            bias, device, dtype,
         )  # fmt: skip
         made: dict[str, Any] = {"eps": layer_norm_eps, "bias": bias, "device": device, "dtype": dtype}
         if custom_encoder is not None:
@@ -360,8 +360,9 @@ class Transformer(Module):
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )
-        return self.decoder(  # type: ignore[no-any-return]
-            tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+        return self.decoder(
+            tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask,
+            tgt_key_padding_mask=tgt_key_padding_mask,
             memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal,
             memory_is_causal=memory_is_causal,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from .base import LRScheduler
 from .combined import ChainedScheduler, SequentialLR
 from .cosine import CosineAnnealingLR, OneCycleLR
+from .cycles import CosineAnnealingWarmRestarts, CyclicLR
 from .factors import (
     ConstantLR,
     ExponentialLR,
@@ -19,6 +20,8 @@ __all__ = [
     "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",

@@ -86,11 +86,13 @@ def _stack(samples: Sequence[Tensor]) -> Tensor:
             raise TypeError(
                 f"[default_collate] after a tensor there must be tensors: got {type(sample).__name__}"
             )
-    shapes = {sample.shape for sample in samples}
-    if len(shapes) > 1:
-        raise RuntimeError(
-            f"[default_collate] tensors in a batch must be of one shape: got {sorted(map(tuple, shapes))}"
-        )
+    first = samples[0].shape
+    for i, sample in enumerate(samples):
+        if sample.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(sample.shape)} at entry {i}"
+            )
     return stack(samples, 0)
 
 

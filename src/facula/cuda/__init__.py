@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .._lazy import lazily
+
+if TYPE_CHECKING:
+    from . import amp as amp
+else:
+    __getattr__ = lazily(__name__, modules=("amp",))
 
 
 def is_available() -> bool:

@@ -163,6 +163,10 @@ class Walk {
     check(PyList_SetItem(stop.gradient.ptr(), output, part.release().ptr()));
   }
 
+  // Up to here NumPy adds without letting other threads run, which may add to the same gradient; beyond it
+  // py.accumulate holds a lock.
+  static constexpr Py_ssize_t kAddedAtOnce = 500;
+
   // One edge to a leaf is done; with the last one its gradient is complete.
   static void arrived(Stop& stop) {
     if (--stop.waiting != 0 || !stop.gradient.is_valid()) return;
@@ -175,7 +179,8 @@ class Walk {
     // Take the array over only if nobody else can see it and it lies in memory as the leaf does.
     if (!hooked && !present(leaf->grad) && unshared(g) && PyArray_ISCARRAY(ndarray(g.ptr()))) {
       assign(leaf->grad, wrap(std::move(g)));
-    } else if (!hooked && present(leaf->grad) && as_tensor(leaf->grad)->array) {
+    } else if (!hooked && present(leaf->grad) && as_tensor(leaf->grad)->array &&
+               PyArray_SIZE(ndarray(as_tensor(leaf->grad)->array)) <= kAddedAtOnce) {
       object before = nb::borrow(leaf->grad);
       TensorObject* total = as_tensor(before.ptr());
       assign(total->array, check(PyNumber_InPlaceAdd(total->array, g.ptr())));

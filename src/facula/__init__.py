@@ -473,17 +473,29 @@ swapaxes, clip, fix, moveaxis, ger = transpose, clamp, trunc, movedim, outer
 
 
 if TYPE_CHECKING:
-    from . import compat, linalg, serialization, special, utils, vision
+    from . import amp, compat, linalg, serialization, special, utils, vision
     from ._typeinfo import finfo, iinfo
     from ._typename import typename
+    from .amp import autocast
+    from .determinism import (
+        are_deterministic_algorithms_enabled,
+        get_float32_matmul_precision,
+        is_deterministic_algorithms_warn_only_enabled,
+        set_float32_matmul_precision,
+        use_deterministic_algorithms,
+    )
     from .serialization import load, save
     from .storage import TypedStorage, UntypedStorage
 else:
     __getattr__ = lazily(
         __name__,
-        modules=("compat", "linalg", "serialization", "special", "utils", "vision"),
+        modules=("amp", "compat", "linalg", "serialization", "special", "utils", "vision"),
         names={
             "finfo": "_typeinfo", "iinfo": "_typeinfo", "typename": "_typename", "load": "serialization",
+            "autocast": "amp", "are_deterministic_algorithms_enabled": "determinism",
+            "get_float32_matmul_precision": "determinism",
+            "is_deterministic_algorithms_warn_only_enabled": "determinism",
+            "set_float32_matmul_precision": "determinism", "use_deterministic_algorithms": "determinism",
             "save": "serialization", "TypedStorage": "storage", "UntypedStorage": "storage",
         },
     )
@@ -524,6 +536,7 @@ __all__ = [
     "amax",
     "amin",
     "aminmax",
+    "amp",
     "angle",
     "any",
     "arange",
@@ -531,6 +544,7 @@ __all__ = [
     "arcsin",
     "arctan",
     "arctan2",
+    "are_deterministic_algorithms_enabled",
     "argmax",
     "argmin",
     "argsort",
@@ -545,6 +559,7 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autocast",
     "autograd",
     "avg_pool1d",
     "backends",
@@ -677,6 +692,7 @@ __all__ = [
     "ger",
     "get_default_device",
     "get_default_dtype",
+    "get_float32_matmul_precision",
     "get_num_threads",
     "get_rng_state",
     "greater",
@@ -711,6 +727,7 @@ __all__ = [
     "int64",
     "is_complex",
     "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
@@ -865,6 +882,7 @@ __all__ = [
     "serialization",
     "set_default_device",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
@@ -924,6 +942,7 @@ __all__ = [
     "unique",
     "unique_consecutive",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "utils",
     "vander",
     "var",

@@ -450,3 +450,17 @@ def test_views_made_before_their_base_got_a_history() -> None:
     assert v.requires_grad
     v.sum().backward()
     assert a.grad.tolist() == [0, 0]
+
+
+def test_threads_do_not_lose_what_they_add_to_one_gradient() -> None:
+    # Large enough for NumPy to let other threads run while it adds.
+    x = t.ones(200_000)
+    for _ in range(3):
+        w = t.ones(200_000, requires_grad=True)
+
+        def work(k: int, w: t.Tensor = w) -> None:
+            for _ in range(25):
+                (w * x).sum().backward()
+
+        _in_threads(4, work)
+        assert (w.grad == 100).all()

@@ -7,6 +7,7 @@ after it, so its gradient is complete when its turn comes. There is no recursion
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -463,26 +464,33 @@ def _calibrate() -> int:
 
 
 _ALONE = _calibrate()
+_adding = threading.RLock()  # NumPy lets other threads run while it adds, maybe to the same gradient
 
 
 def _accumulate(leaf: Tensor, g: Any, graph: bool) -> None:
     """Add a gradient to `leaf.grad`."""
-    before = leaf._grad
-    if before is None:
-        if graph:
-            leaf._grad = g if isinstance(g, Tensor) else wrap(g)
+    with _adding:
+        before = leaf._grad
+        if before is None:
+            if graph:
+                leaf._grad = g if isinstance(g, Tensor) else wrap(g)
+            else:
+                # Take the array over only if nobody else can see it and it lies in memory as the leaf does.
+                if (
+                    not isinstance(g, np.ndarray)
+                    or g.base is not None
+                    or _references(g) > _ALONE
+                    or not g.flags.carray
+                ):
+                    own = np.empty_like(leaf._array)
+                    own[...] = g
+                    g = own
+                leaf._grad = wrap(g)
+        elif graph:
+            leaf._grad = before + g
         else:
-            # Take the array over only if nobody else can see it and it lies in memory as the leaf does.
-            if not isinstance(g, np.ndarray) or g.base is not None or _references(g) > _ALONE or not g.flags.carray:
-                own = np.empty_like(leaf._array)
-                own[...] = g
-                g = own
-            leaf._grad = wrap(g)
-    elif graph:
-        leaf._grad = before + g
-    else:
-        before._array += g
-        before._vc[0] += 1
+            before._array += g
+            before._vc[0] += 1
     hooks = getattr(leaf, "_post_accumulate_hooks", None)
     if hooks:
         for hook in list(hooks.values()):

@@ -63,7 +63,8 @@ logaddexp2.vjp(
 
 
 def _xlogy_name(input: Any, other: Any) -> str:
-    return f"XlogyBackward{0 if hasattr(input, 'shape') and hasattr(other, 'shape') else 1 + hasattr(input, 'shape')}"
+    first, second = hasattr(input, "shape"), hasattr(other, "shape")
+    return "XlogyBackward" + ("0" if first and second else "2" if first else "1")
 
 
 @op("torch", "Tensor", "special", promote="float", inplace=True, grad_name=_xlogy_name)
@@ -356,8 +357,8 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
     """In-place `float_power`. RuntimeError unless this tensor is float64 (or complex128)."""
     if self.dtype not in (_dtype.float64, _dtype.complex128):
         raise RuntimeError(
-            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires dtype "
-            f"{_dtype.float64}"
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires "
+            f"dtype {_dtype.float64}"
         )
     return self.pow_(exponent)
 

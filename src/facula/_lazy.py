@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import Any
 
 
-def lazily(package: str, modules: Sequence[str] = (), names: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+def lazily(
+    package: str, modules: Sequence[str] = (), names: Mapping[str, str] | None = None
+) -> Callable[[str], Any]:
     """A `__getattr__` for a package.
 
     Args:

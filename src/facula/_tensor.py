@@ -62,6 +62,7 @@ class Tensor(TensorBase):
         def __le__(self, other: Any) -> Any: ...
         def __gt__(self, other: Any) -> Any: ...
         def __ge__(self, other: Any) -> Any: ...
+
         T: Any
         mT: Any
         H: Any
@@ -148,13 +149,19 @@ class Tensor(TensorBase):
         """For each dimension (or for one), the step in elements from one entry to the next."""
         a = self._array
         # NumPy leaves the strides of empty arrays and of dimensions of length one open; contiguous ones are canonical.
-        strides = _contiguous_strides(a.shape) if a.flags.c_contiguous else tuple(s // a.itemsize for s in a.strides)
+        strides = (
+            _contiguous_strides(a.shape)
+            if a.flags.c_contiguous
+            else tuple(s // a.itemsize for s in a.strides)
+        )
         return strides if dim is None else strides[normalize_dim(dim, a.ndim)]
 
     def storage_offset(self) -> int:
         """The position of the first element in the memory that views of this tensor share, in elements."""
         root = memory_owner(self._array)
-        return (self._array.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // self._array.itemsize
+        return (
+            self._array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        ) // self._array.itemsize
 
     def data_ptr(self) -> int:
         """The address of the first element."""
@@ -279,7 +286,9 @@ class Tensor(TensorBase):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.shape != self._array.shape:
@@ -297,7 +306,11 @@ class Tensor(TensorBase):
         self._grad = None
 
     def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
         """Add the gradients of this tensor to the `.grad` of the leaves it depends on; see `autograd.backward`."""
         global _engine
@@ -401,7 +414,9 @@ class Tensor(TensorBase):
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The elements as a NumPy array over the same memory. RuntimeError if the tensor requires grad, unless `force`."""
         if self._requires_grad and not force:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
         if self._array.dtype.kind == "V":
             raise TypeError(f"Got unsupported ScalarType {self.dtype.name}: convert with .float() first")
         return self._array
@@ -583,7 +598,9 @@ def normalize_dim(dim: int, ndim: int) -> int:
     """`dim` counted from the front; IndexError if it is out of range (0-d tensors take -1 and 0)."""
     n = max(ndim, 1)
     if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
     return dim + n if dim < 0 else dim
 
 

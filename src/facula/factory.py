@@ -11,7 +11,7 @@ from . import _branding, _device, _dtype
 from ._data import array_of, fit
 from ._tensor import Tensor, wrap
 from .autograd.op import public
-from .ops.overloads import sizes_of
+from .ops.arguments import sizes_of
 
 
 class _Constant:

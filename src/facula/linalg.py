@@ -8,7 +8,7 @@ from ._tensor import Tensor
 from .ops.einsum import linalg_cross as cross
 from .ops.einsum import matrix_power, multi_dot
 from .ops.matmul import matmul
-from .ops.overloads import norm as _norm
+from .ops.reductions import norm as _norm
 
 __all__ = ["cross", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vector_norm"]
 

@@ -50,7 +50,10 @@ def test_vjp_and_jvp_are_transposes():
         return (a @ x).sin()
 
     jacobian = AF.jacobian(f, point()).numpy()
-    u, v = facula.tensor([1.0, -2.0], dtype=facula.float64), facula.tensor([1.0, 2.0, 3.0], dtype=facula.float64)
+    u, v = (
+        facula.tensor([1.0, -2.0], dtype=facula.float64),
+        facula.tensor([1.0, 2.0, 3.0], dtype=facula.float64),
+    )
     np.testing.assert_allclose(AF.vjp(f, point(), u)[1].numpy(), u.numpy() @ jacobian)
     np.testing.assert_allclose(AF.jvp(f, point(), v)[1].numpy(), jacobian @ v.numpy())
 

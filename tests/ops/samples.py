@@ -110,12 +110,24 @@ for _name, _function in [
     ("sign", np.sign), ("sgn", np.sign), ("floor", np.floor), ("ceil", np.ceil), ("trunc", np.trunc), ("zeros_of", np.zeros_like),
 ]:  # fmt: skip
     record(_name, _function, (apart(2, 4),), elementwise=True)
-record("round", lambda x, decimals=0: np.round(x, decimals), (apart(7),), (apart(5), 1), (apart(5) * 100, -1), elementwise=True)
+record(
+    "round",
+    lambda x, decimals=0: np.round(x, decimals),
+    (apart(7),),
+    (apart(5), 1),
+    (apart(5) * 100, -1),
+    elementwise=True,
+)
 record("real", np.real, (normal(3) + 1j * normal(3),), halves=False)
 record("imag", np.imag, (normal(3) + 1j * normal(3),), halves=False)
 record("clone", lambda x, memory_format=None: x, (normal(2, 3),), elementwise=True)
 record("cast", lambda x, dtype: x.astype(dtype), (normal(2, 3), np.dtype("float64")), own_dtype=True)
-record("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, True, nan, posinf, neginf), (normal(4),), elementwise=True)
+record(
+    "nan_to_num",
+    lambda x, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, True, nan, posinf, neginf),
+    (normal(4),),
+    elementwise=True,
+)
 record("signbit", np.signbit, (apart(5),), elementwise=True)
 record("isnan", np.isnan, (normal(3),), (np.array([np.nan, 1.0, np.inf]),), elementwise=True)
 record("isinf", np.isinf, (normal(3),), (np.array([np.nan, 1.0, -np.inf]),), elementwise=True)
@@ -127,22 +139,64 @@ for _name, _function, _left, _right in [
     ("remainder", np.remainder, apart, positive), ("fmod", np.fmod, apart, positive), ("atan2", np.arctan2, normal, positive),
     ("maximum", np.maximum, apart, normal), ("minimum", np.minimum, apart, normal), ("logaddexp", np.logaddexp, normal, normal),
 ]:  # fmt: skip
-    record(_name, _function, (_left(2, 3), _right(2, 3)), (_left(2, 1), _right(3)), (_left(3), _right()), elementwise=True)
-record("floor_divide", np.floor_divide, (apart(4), positive(4)), (integers(4), index(4, 4) + 1), elementwise=True, flat=(0, 1))
-record("div_whole", lambda x, y, floor: (np.floor if floor else np.trunc)(x / y), (apart(4), positive(4), True), (apart(4), positive(4), False))
+    record(
+        _name,
+        _function,
+        (_left(2, 3), _right(2, 3)),
+        (_left(2, 1), _right(3)),
+        (_left(3), _right()),
+        elementwise=True,
+    )
+record(
+    "floor_divide",
+    np.floor_divide,
+    (apart(4), positive(4)),
+    (integers(4), index(4, 4) + 1),
+    elementwise=True,
+    flat=(0, 1),
+)
+record(
+    "div_whole",
+    lambda x, y, floor: (np.floor if floor else np.trunc)(x / y),
+    (apart(4), positive(4), True),
+    (apart(4), positive(4), False),
+)
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    _function = getattr(np, {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}[_name])
+    _function = getattr(
+        np,
+        {
+            "eq": "equal",
+            "ne": "not_equal",
+            "lt": "less",
+            "le": "less_equal",
+            "gt": "greater",
+            "ge": "greater_equal",
+        }[_name],
+    )
     record(_name, _function, (apart(2, 3), apart(3)), (integers(6), integers(6)), elementwise=True)
 for _name in ("logical_and", "logical_or", "logical_xor"):
-    record(_name, getattr(np, _name), (bools(6), bools(6)), (integers(2, 3), bools(3)), (normal(3), normal(3)), elementwise=True)
+    record(
+        _name,
+        getattr(np, _name),
+        (bools(6), bools(6)),
+        (integers(2, 3), bools(3)),
+        (normal(3), normal(3)),
+        elementwise=True,
+    )
 record("logical_not", np.logical_not, (bools(5),), (integers(5),), elementwise=True)
 record("bitwise_not", np.bitwise_not, (bools(5),), (integers(5),))
 for _name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
     record(_name, getattr(np, _name), (bools(6), bools(6)), (integers(2, 3), integers(3)))
 record("bitwise_left_shift", np.left_shift, (integers(5), index(5, 5)))
 record("bitwise_right_shift", np.right_shift, (integers(5), index(5, 5)))
-record("isclose", np.isclose, (np.array([1.0, 2.0, np.nan]), np.array([1.0 + 1e-7, 2.1, np.nan])), (normal(3), normal(3), 0.0, 1.0), halves=False)
+record(
+    "isclose",
+    np.isclose,
+    (np.array([1.0, 2.0, np.nan]), np.array([1.0 + 1e-7, 2.1, np.nan])),
+    (normal(3), normal(3), 0.0, 1.0),
+    halves=False,
+)
 
 record("where", np.where, (bools(2, 3), normal(2, 3), normal(2, 3)), (bools(2, 1), normal(3), normal(2, 3)))
 record("clamp", np.clip, (apart(7), -0.5, 0.4), (apart(7), None, 0.4), (apart(7), -0.5, None))
@@ -153,20 +207,54 @@ def _between(x: Any, low: Any, high: Any) -> Any:
     return x if high is None else np.minimum(x, high)
 
 
-record("clamp_between", _between, (apart(6), apart(6) - 1, apart(6) + 1), (apart(2, 3), apart(3) + 0.05, None), (apart(4), None, apart(4)))
-record("lerp", lambda x, y, w: x + w * (y - x), (normal(4), normal(4), inside(4)), (normal(2, 3), normal(3), positive(2, 1)))
-record("addcmul", lambda x, a, b, value=1: x + value * a * b, (normal(3), normal(3), normal(3)), (normal(2, 3), normal(3), normal(2, 1), 0.5))
-record("addcdiv", lambda x, a, b, value=1: x + value * a / b, (normal(3), normal(3), positive(3)), (normal(2, 3), normal(3), positive(2, 1), 0.5))
+record(
+    "clamp_between",
+    _between,
+    (apart(6), apart(6) - 1, apart(6) + 1),
+    (apart(2, 3), apart(3) + 0.05, None),
+    (apart(4), None, apart(4)),
+)
+record(
+    "lerp",
+    lambda x, y, w: x + w * (y - x),
+    (normal(4), normal(4), inside(4)),
+    (normal(2, 3), normal(3), positive(2, 1)),
+)
+record(
+    "addcmul",
+    lambda x, a, b, value=1: x + value * a * b,
+    (normal(3), normal(3), normal(3)),
+    (normal(2, 3), normal(3), normal(2, 1), 0.5),
+)
+record(
+    "addcdiv",
+    lambda x, a, b, value=1: x + value * a / b,
+    (normal(3), normal(3), positive(3)),
+    (normal(2, 3), normal(3), positive(2, 1), 0.5),
+)
 record("fill", lambda x, v: np.full_like(x, v), (normal(2, 3), normal()), (normal(2), 1.5))
 
 record("relu_grad", lambda g, out: g * (out > 0), (normal(5), np.maximum(apart(5), 0)), flat=(1,))
 record("sigmoid_grad", lambda g, out: g * out * (1 - out), (normal(5), _sigmoid(normal(5))))
 record("tanh_grad", lambda g, out: g * (1 - out * out), (normal(5), np.tanh(normal(5))))
 record("leaky_relu", lambda x, a=0.01: np.where(x > 0, x, a * x), (apart(6),), (apart(6), 0.2))
-record("prelu", lambda x, w: np.where(x > 0, x, w * x), (apart(2, 3), positive(1)), (apart(2, 3), positive(3)))
-record("elu", lambda x, a=1.0, s=1.0, k=1.0: s * np.where(x > 0, x, a * np.expm1(k * x)), (apart(6),), (apart(6), 0.5, 1.2, 0.7), second=True)
+record(
+    "prelu", lambda x, w: np.where(x > 0, x, w * x), (apart(2, 3), positive(1)), (apart(2, 3), positive(3))
+)
+record(
+    "elu",
+    lambda x, a=1.0, s=1.0, k=1.0: s * np.where(x > 0, x, a * np.expm1(k * x)),
+    (apart(6),),
+    (apart(6), 0.5, 1.2, 0.7),
+    second=True,
+)
 record("celu", lambda x, a=1.0: np.where(x > 0, x, a * np.expm1(x / a)), (apart(6),), (apart(6), 0.5))
-record("softplus", lambda x, b=1.0, t=20.0: np.where(b * x > t, x, np.log1p(np.exp(b * x)) / b), (normal(5),), (apart(5), 2.0, 0.5))
+record(
+    "softplus",
+    lambda x, b=1.0, t=20.0: np.where(b * x > t, x, np.log1p(np.exp(b * x)) / b),
+    (normal(5),),
+    (apart(5), 2.0, 0.5),
+)
 record("hardtanh", lambda x, a=-1.0, b=1.0: np.clip(x, a, b), (apart(8),), (apart(8), -0.3, 0.5))
 record("softshrink", lambda x, k=0.5: np.sign(x) * np.maximum(np.abs(x) - k, 0), (apart(6),), (apart(6), 0.2))
 record("hardshrink", lambda x, k=0.5: np.where(np.abs(x) > k, x, 0), (apart(6),), (apart(6), 0.2))
@@ -187,14 +275,23 @@ def _any_dims(function: Callable[..., Any]) -> Callable[..., Any]:
 
 record("sum", _any_dims(np.sum), *[(normal(2, 3), *d) for d in _DIMS], (normal(),), (integers(2, 3), (0,)))
 record("mean", _any_dims(np.mean), *[(normal(2, 3), *d) for d in _DIMS], (normal(),))
-record("prod", _any_dims(np.prod), (normal(2, 3), None), (normal(2, 3), (1,)), (np.array([[0.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), (1,), True), (normal(1, 3), (0,)))
+record(
+    "prod",
+    _any_dims(np.prod),
+    (normal(2, 3), None),
+    (normal(2, 3), (1,)),
+    (np.array([[0.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), (1,), True),
+    (normal(1, 3), (0,)),
+)
 record("amax", _reduce(np.max), *[(apart(2, 3), *d) for d in _DIMS])
 record("amin", _reduce(np.min), *[(apart(2, 3), *d) for d in _DIMS])
 record("max_all", np.max, (apart(2, 3),))
 record("min_all", np.min, (apart(2, 3),))
 record("all", _reduce(np.all), (bools(2, 3),), (bools(2, 3), (1,), True), (integers(2, 3), (0,)))
 record("any", _reduce(np.any), (bools(2, 3),), (bools(2, 3), (1,), True), (integers(2, 3), (0,)))
-record("count_nonzero", lambda x, dim=None: np.count_nonzero(x, axis=dim), (integers(2, 3),), (bools(2, 3), (1,)))
+record(
+    "count_nonzero", lambda x, dim=None: np.count_nonzero(x, axis=dim), (integers(2, 3),), (bools(2, 3), (1,))
+)
 record("argmax", _reduce(np.argmax), (apart(2, 3),), (apart(2, 3), 1, True), (integers(2, 5), 1))
 record("argmin", _reduce(np.argmin), (apart(2, 3),), (apart(2, 3), 0, False), (integers(2, 5), 1))
 
@@ -204,8 +301,18 @@ def _var(x: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) 
 
 
 record("var", _var, (normal(2, 3),), (normal(2, 3), (1,), 0, True), (normal(2, 3), (0, 1), 2))
-record("std", lambda *a: np.sqrt(_var(*a)), (normal(2, 3),), (normal(2, 3), (1,), 0, True), (normal(2, 3), (0,), 1))
-record("logsumexp", lambda x, dim=None, keepdim=False: np.log(np.exp(x).sum(axis=dim, keepdims=keepdim)), *[(normal(2, 3), *d) for d in _DIMS])
+record(
+    "std",
+    lambda *a: np.sqrt(_var(*a)),
+    (normal(2, 3),),
+    (normal(2, 3), (1,), 0, True),
+    (normal(2, 3), (0,), 1),
+)
+record(
+    "logsumexp",
+    lambda x, dim=None, keepdim=False: np.log(np.exp(x).sum(axis=dim, keepdims=keepdim)),
+    *[(normal(2, 3), *d) for d in _DIMS],
+)
 
 
 def _norm(x: Any, ord: float = 2.0, dim: Any = None, keepdim: bool = False) -> Any:
@@ -222,18 +329,47 @@ record(
 
 def _pick(name: str) -> Callable[..., Any]:
     def reference(x: Any, dim: int, keepdim: bool = False) -> Any:
-        return getattr(np, name)(x, axis=dim, keepdims=keepdim), getattr(np, "arg" + name)(x, axis=dim, keepdims=keepdim)
+        return getattr(np, name)(x, axis=dim, keepdims=keepdim), getattr(np, "arg" + name)(
+            x, axis=dim, keepdims=keepdim
+        )
 
     return reference
 
 
 record("max_dim", _pick("max"), (apart(2, 3), 0), (apart(2, 3), 1, True))
 record("min_dim", _pick("min"), (apart(2, 3), 0), (apart(2, 3), 1, True))
-record("picked", lambda x, dim, at, node: np.take_along_axis(x, at, dim), (normal(2, 3), 1, np.array([[2, 0], [1, 1]]), "SortBackward0"))
-record("cumsum", lambda x, dim, dtype=None: np.cumsum(x, dim), (normal(2, 3), 0), (normal(2, 3), 1), (integers(4), 0))
-record("cumprod", lambda x, dim, dtype=None: np.cumprod(x, dim), (normal(2, 3), 0), (normal(2, 3), 1), (np.array([2.0, 0.0, 3.0, 0.0]), 0), (integers(4), 0))
-record("softmax", lambda x, dim: np.exp(x) / np.exp(x).sum(axis=dim, keepdims=True), (normal(2, 3), 1), (normal(2, 3), 0))
-record("log_softmax", lambda x, dim: x - np.log(np.exp(x).sum(axis=dim, keepdims=True)), (normal(2, 3), 1), (normal(2, 3), 0))
+record(
+    "picked",
+    lambda x, dim, at, node: np.take_along_axis(x, at, dim),
+    (normal(2, 3), 1, np.array([[2, 0], [1, 1]]), "SortBackward0"),
+)
+record(
+    "cumsum",
+    lambda x, dim, dtype=None: np.cumsum(x, dim),
+    (normal(2, 3), 0),
+    (normal(2, 3), 1),
+    (integers(4), 0),
+)
+record(
+    "cumprod",
+    lambda x, dim, dtype=None: np.cumprod(x, dim),
+    (normal(2, 3), 0),
+    (normal(2, 3), 1),
+    (np.array([2.0, 0.0, 3.0, 0.0]), 0),
+    (integers(4), 0),
+)
+record(
+    "softmax",
+    lambda x, dim: np.exp(x) / np.exp(x).sum(axis=dim, keepdims=True),
+    (normal(2, 3), 1),
+    (normal(2, 3), 0),
+)
+record(
+    "log_softmax",
+    lambda x, dim: x - np.log(np.exp(x).sum(axis=dim, keepdims=True)),
+    (normal(2, 3), 1),
+    (normal(2, 3), 0),
+)
 
 
 def _softmax_grad(g: Any, out: Any, dim: int) -> Any:
@@ -245,19 +381,33 @@ def _log_softmax_grad(g: Any, out: Any, dim: int) -> Any:
 
 
 record("softmax_grad", _softmax_grad, (normal(2, 3), inside(2, 3), 1), (normal(2, 3), inside(2, 3), 0))
-record("log_softmax_grad", _log_softmax_grad, (normal(2, 3), inside(2, 3), 1), (normal(2, 3), inside(2, 3), 0))
+record(
+    "log_softmax_grad", _log_softmax_grad, (normal(2, 3), inside(2, 3), 1), (normal(2, 3), inside(2, 3), 0)
+)
 
 # ---- shape -------------------------------------------------------------------------------------------------
 
 record("reshape", np.reshape, (normal(2, 3), (3, 2)), (normal(2, 3), (6,)), (normal(1), ()))
 record("reshape_copy", np.reshape, (normal(2, 3).T, (6,)))
-record("expand", np.broadcast_to, (normal(1, 3), (2, 3)), (normal(3), (2, 3)), (normal(), (2,)), (normal(2, 3), (2, 3)))
+record(
+    "expand",
+    np.broadcast_to,
+    (normal(1, 3), (2, 3)),
+    (normal(3), (2, 3)),
+    (normal(), (2,)),
+    (normal(2, 3), (2, 3)),
+)
 record("permute", np.transpose, (normal(2, 3, 2), (2, 0, 1)), (normal(3), (0,)))
 record("transpose", np.swapaxes, (normal(2, 3, 2), 0, 2))
 record("t", np.transpose, (normal(2, 3),), (normal(3),))
 record("squeeze", np.squeeze, (normal(1, 3, 1),), (normal(1, 3, 1), 0), (normal(1, 3, 1), (0, 2)))
 record("unsqueeze", np.expand_dims, (normal(2, 3), 1))
-record("slice_dim", lambda x, dim, start, stop, step: x[start:stop:step] if dim == 0 else x[:, start:stop:step], (normal(5, 2), 0, 1, 5, 2), (normal(2, 4), 1, 0, 2, 1))
+record(
+    "slice_dim",
+    lambda x, dim, start, stop, step: x[start:stop:step] if dim == 0 else x[:, start:stop:step],
+    (normal(5, 2), 0, 1, 5, 2),
+    (normal(2, 4), 1, 0, 2, 1),
+)
 
 
 def _placed(shape: tuple[int, ...], where: Any, x: Any) -> Any:
@@ -266,9 +416,17 @@ def _placed(shape: tuple[int, ...], where: Any, x: Any) -> Any:
     return result
 
 
-record("unslice", lambda x, shape, dim, a, b, s: _placed(shape, (slice(None),) * dim + (slice(a, b, s),), x), (normal(2, 3), (5, 3), 0, 1, 5, 2))
+record(
+    "unslice",
+    lambda x, shape, dim, a, b, s: _placed(shape, (slice(None),) * dim + (slice(a, b, s),), x),
+    (normal(2, 3), (5, 3), 0, 1, 5, 2),
+)
 record("select", lambda x, dim, i: np.take(x, i, dim), (normal(2, 3), 1, 2), (normal(3), 0, 0))
-record("unselect", lambda x, shape, dim, i: _placed(shape, (slice(None),) * dim + (i,), x), (normal(2), (2, 3), 1, 2))
+record(
+    "unselect",
+    lambda x, shape, dim, i: _placed(shape, (slice(None),) * dim + (i,), x),
+    (normal(2), (2, 3), 1, 2),
+)
 
 
 def _split(x: Any, sizes: tuple[int, ...], dim: int) -> Any:
@@ -277,16 +435,39 @@ def _split(x: Any, sizes: tuple[int, ...], dim: int) -> Any:
 
 record("split_sizes", _split, (normal(5, 2), (2, 3), 0), (normal(2, 3), (3,), 1))
 record("split_equal", _split, (normal(4, 2), (2, 2), 0), (normal(2, 3), (3,), 1))
-record("unbind", lambda x, dim=0: tuple(np.moveaxis(x, dim, 0)), (normal(2, 3),), (normal(2, 3), 1), (normal(1, 2), 0))
-record("cat", lambda parts, dim=0: np.concatenate(parts, dim), ([normal(2, 3), normal(1, 3)],), ([normal(2, 1), normal(2, 2), normal(2, 1)], 1))
-record("stack", lambda parts, dim=0: np.stack(parts, dim), ([normal(2, 3), normal(2, 3)],), ([normal(3), normal(3)], 1))
+record(
+    "unbind",
+    lambda x, dim=0: tuple(np.moveaxis(x, dim, 0)),
+    (normal(2, 3),),
+    (normal(2, 3), 1),
+    (normal(1, 2), 0),
+)
+record(
+    "cat",
+    lambda parts, dim=0: np.concatenate(parts, dim),
+    ([normal(2, 3), normal(1, 3)],),
+    ([normal(2, 1), normal(2, 2), normal(2, 1)], 1),
+)
+record(
+    "stack",
+    lambda parts, dim=0: np.stack(parts, dim),
+    ([normal(2, 3), normal(2, 3)],),
+    ([normal(3), normal(3)], 1),
+)
 record("flip", np.flip, (normal(2, 3), (1,)), (normal(2, 3), (0, 1)))
-record("roll", np.roll, (normal(2, 3), (1,), (1,)), (normal(2, 3), (1, 2), (0, 1)), (normal(2, 3), (2,), None))
+record(
+    "roll", np.roll, (normal(2, 3), (1,), (1,)), (normal(2, 3), (1, 2), (0, 1)), (normal(2, 3), (2,), None)
+)
 record("repeat", np.tile, (normal(2, 3), (2, 1)), (normal(3), (2, 2)), (normal(2), (0,)))
 record("tril", np.tril, (normal(3, 3),), (normal(2, 3), 1))
 record("triu", np.triu, (normal(3, 3),), (normal(2, 3), 1))
 record("diagonal", np.diagonal, (normal(3, 3),), (normal(2, 3), 1), (normal(2, 3, 2), 0, 0, 2))
-record("undiagonal", lambda x, shape, k, a, b: np.diag(x, k), (normal(3), (3, 3), 0, 0, 1), (normal(2), (3, 3), -1, 0, 1))
+record(
+    "undiagonal",
+    lambda x, shape, k, a, b: np.diag(x, k),
+    (normal(3), (3, 3), 0, 0, 1),
+    (normal(2), (3, 3), -1, 0, 1),
+)
 
 
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
@@ -307,10 +488,28 @@ def _added(shape: tuple[int, ...], where: Any, x: Any) -> Any:
 
 _rows = (np.array([0, 2, 2]),)
 _mask = (np.array([True, False, True]),)
-record("basic_index", lambda x, i: x[i], (normal(3, 4), (1,)), (normal(3, 4), (slice(0, 2), None, 1)), (normal(3, 4), (Ellipsis, slice(None, None, 2))))
+record(
+    "basic_index",
+    lambda x, i: x[i],
+    (normal(3, 4), (1,)),
+    (normal(3, 4), (slice(0, 2), None, 1)),
+    (normal(3, 4), (Ellipsis, slice(None, None, 2))),
+)
 record("basic_unindex", lambda x, shape, i: _placed(shape, i, x), (normal(4), (3, 4), (1,)))
-record("index", lambda x, i: x[i], (normal(3, 2), _rows), (normal(3, 2), _mask), (normal(2, 3), (slice(None), np.array([2, 0]))), (normal(3, 3), (np.array([[0], [1]]), np.array([1, 2]))))
-record("unindex", lambda x, shape, i: _added(shape, i, x), (normal(3, 2), (3, 2), _rows), (normal(2, 2), (3, 2), _mask))
+record(
+    "index",
+    lambda x, i: x[i],
+    (normal(3, 2), _rows),
+    (normal(3, 2), _mask),
+    (normal(2, 3), (slice(None), np.array([2, 0]))),
+    (normal(3, 3), (np.array([[0], [1]]), np.array([1, 2]))),
+)
+record(
+    "unindex",
+    lambda x, shape, i: _added(shape, i, x),
+    (normal(3, 2), (3, 2), _rows),
+    (normal(2, 2), (3, 2), _mask),
+)
 
 
 def _index_put(x: Any, values: Any, where: Any, accumulate: bool = False) -> Any:
@@ -322,10 +521,24 @@ def _index_put(x: Any, values: Any, where: Any, accumulate: bool = False) -> Any
     return result
 
 
-record("index_put", _index_put, (normal(4, 2), normal(2, 2), (np.array([0, 3]),)), (normal(4, 2), normal(2), (np.array([1, 1]),), True))
+record(
+    "index_put",
+    _index_put,
+    (normal(4, 2), normal(2, 2), (np.array([0, 3]),)),
+    (normal(4, 2), normal(2), (np.array([1, 1]),), True),
+)
 record("copy", lambda x, y: np.broadcast_to(y, x.shape), (normal(2, 3), normal(3)))
-record("gather_along", lambda x, dim, i: np.take_along_axis(x, i, dim), (normal(2, 3), 1, np.array([[0, 0], [2, 1]])), (normal(3, 2), 0, np.array([[0, 2], [1, 1]])))
-record("scatter_zeros", lambda x, i, dim, shape: _added(shape, (np.arange(2)[:, None], i), x), (normal(2, 2), np.array([[0, 0], [2, 1]]), 1, (2, 3)))
+record(
+    "gather_along",
+    lambda x, dim, i: np.take_along_axis(x, i, dim),
+    (normal(2, 3), 1, np.array([[0, 0], [2, 1]])),
+    (normal(3, 2), 0, np.array([[0, 2], [1, 1]])),
+)
+record(
+    "scatter_zeros",
+    lambda x, i, dim, shape: _added(shape, (np.arange(2)[:, None], i), x),
+    (normal(2, 2), np.array([[0, 0], [2, 1]]), 1, (2, 3)),
+)
 
 
 def _scatter(x: Any, src: Any, dim: int, i: Any, mode: str) -> Any:
@@ -340,29 +553,93 @@ def _scatter(x: Any, src: Any, dim: int, i: Any, mode: str) -> Any:
     return result
 
 
-record("scatter_into", _scatter, (normal(2, 3), normal(2, 2), 1, np.array([[0, 2], [2, 1]]), "set"), (normal(2, 3), normal(2, 2), 1, np.array([[0, 0], [2, 1]]), "add"), (normal(2, 3), 1.5, 1, np.array([[0], [2]]), "set"))
-record("take_rows", lambda x, dim, i: np.take(x, i, dim), (normal(3, 2), 0, np.array([0, 2, 2])), (normal(2, 3), 1, np.array([1])))
-record("untake_rows", lambda x, shape, dim, i: _added(shape, (slice(None),) * dim + (i,), x), (normal(3, 2), (3, 2), 0, np.array([0, 2, 2])))
-record("mask_select", lambda x, m: x[m], (normal(2, 3), np.array([[True, False, True], [False, True, False]])))
-record("fill_where", lambda x, m, v: np.where(m, v, x), (normal(2, 3), bools(2, 3), normal()), (normal(4), bools(4), 0.5))
+record(
+    "scatter_into",
+    _scatter,
+    (normal(2, 3), normal(2, 2), 1, np.array([[0, 2], [2, 1]]), "set"),
+    (normal(2, 3), normal(2, 2), 1, np.array([[0, 0], [2, 1]]), "add"),
+    (normal(2, 3), 1.5, 1, np.array([[0], [2]]), "set"),
+)
+record(
+    "take_rows",
+    lambda x, dim, i: np.take(x, i, dim),
+    (normal(3, 2), 0, np.array([0, 2, 2])),
+    (normal(2, 3), 1, np.array([1])),
+)
+record(
+    "untake_rows",
+    lambda x, shape, dim, i: _added(shape, (slice(None),) * dim + (i,), x),
+    (normal(3, 2), (3, 2), 0, np.array([0, 2, 2])),
+)
+record(
+    "mask_select", lambda x, m: x[m], (normal(2, 3), np.array([[True, False, True], [False, True, False]]))
+)
+record(
+    "fill_where",
+    lambda x, m, v: np.where(m, v, x),
+    (normal(2, 3), bools(2, 3), normal()),
+    (normal(4), bools(4), 0.5),
+)
 record("argwhere", np.argwhere, (integers(2, 3),))
-record("embedding_rows", lambda w, i, padding: w[i], (normal(4, 2), np.array([[0, 3], [3, 1]]), None), (normal(4, 2), np.array([0, 3]), None))
-record("embedding_grad", lambda g, i, padding, shape: _added(shape, (i if padding is None else i[i != padding],), g if padding is None else g[i != padding]), (normal(3, 2), np.array([0, 3, 3]), None, (4, 2)), (normal(3, 2), np.array([0, 3, 1]), 3, (4, 2)))
-record("pad_constant", lambda x, pads, value: np.pad(x, pads, constant_values=value), (normal(2, 3), ((0, 1), (2, 0)), 0.5))
+record(
+    "embedding_rows",
+    lambda w, i, padding: w[i],
+    (normal(4, 2), np.array([[0, 3], [3, 1]]), None),
+    (normal(4, 2), np.array([0, 3]), None),
+)
+record(
+    "embedding_grad",
+    lambda g, i, padding, shape: _added(
+        shape, (i if padding is None else i[i != padding],), g if padding is None else g[i != padding]
+    ),
+    (normal(3, 2), np.array([0, 3, 3]), None, (4, 2)),
+    (normal(3, 2), np.array([0, 3, 1]), 3, (4, 2)),
+)
+record(
+    "pad_constant",
+    lambda x, pads, value: np.pad(x, pads, constant_values=value),
+    (normal(2, 3), ((0, 1), (2, 0)), 0.5),
+)
 
 # ---- products, convolution, pooling ------------------------------------------------------------------------
 
-record("matmul", np.matmul, (normal(2, 3), normal(3, 2)), (normal(3), normal(3)), (normal(2, 3), normal(3)), (normal(3), normal(3, 2)), (normal(2, 2, 3), normal(3, 2)), (normal(2, 3), normal(2, 3, 2)), (normal(2, 1, 2, 3), normal(2, 3, 1)))
+record(
+    "matmul",
+    np.matmul,
+    (normal(2, 3), normal(3, 2)),
+    (normal(3), normal(3)),
+    (normal(2, 3), normal(3)),
+    (normal(3), normal(3, 2)),
+    (normal(2, 2, 3), normal(3, 2)),
+    (normal(2, 3), normal(2, 3, 2)),
+    (normal(2, 1, 2, 3), normal(2, 3, 1)),
+)
 record("bmm", np.matmul, (normal(2, 2, 3), normal(2, 3, 2)))
-record("linear", lambda x, w, b=None: x @ w.T + (0 if b is None else b), (normal(2, 3), normal(4, 3), normal(4)), (normal(2, 3), normal(4, 3)), (normal(3), normal(2, 3), normal(2)), (normal(2, 2, 3), normal(2, 3), normal(2)), (normal(2, 3), normal(3)))
-record("addmm", lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b), (normal(2, 2), normal(2, 3), normal(3, 2)), (normal(2), normal(2, 3), normal(3, 2), 0.5, 2.0))
+record(
+    "linear",
+    lambda x, w, b=None: x @ w.T + (0 if b is None else b),
+    (normal(2, 3), normal(4, 3), normal(4)),
+    (normal(2, 3), normal(4, 3)),
+    (normal(3), normal(2, 3), normal(2)),
+    (normal(2, 2, 3), normal(2, 3), normal(2)),
+    (normal(2, 3), normal(3)),
+)
+record(
+    "addmm",
+    lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
+    (normal(2, 2), normal(2, 3), normal(3, 2)),
+    (normal(2), normal(2, 3), normal(3, 2), 0.5, 2.0),
+)
 
 
 def conv_reference(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Convolution as its definition says, one product at a time."""
     dims = w.ndim - 2
     x = np.pad(x, [(0, 0), (0, 0), *[(p, p) for p in padding]])
-    out = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], w.shape[2:], stride, dilation, strict=True)]
+    out = [
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(x.shape[2:], w.shape[2:], stride, dilation, strict=True)
+    ]
     result = np.zeros((x.shape[0], w.shape[0], *out))
     per = w.shape[0] // groups
     for n, o, *place in np.ndindex(*result.shape):
@@ -379,7 +656,9 @@ record(
 )  # fmt: skip
 
 
-def _adjoint(g: Any, other: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int, of_input: bool) -> Any:
+def _adjoint(
+    g: Any, other: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int, of_input: bool
+) -> Any:
     """The gradient of <g, conv(x, w)> in x (or w): conv is linear, so ask it about every unit vector."""
     result = np.zeros(shape)
     for place in np.ndindex(*shape):
@@ -390,8 +669,18 @@ def _adjoint(g: Any, other: Any, shape: Any, stride: Any, padding: Any, dilation
     return result
 
 
-record("conv_input", lambda *a: _adjoint(*a, of_input=True), (normal(1, 2, 3), normal(2, 2, 2), (1, 2, 4), *_plain), (normal(1, 2, 3), normal(2, 1, 2), (1, 2, 5), (2,), (1,), (2,), 2))
-record("conv_weight", lambda *a: _adjoint(*a, of_input=False), (normal(1, 2, 3), normal(1, 2, 4), (2, 2, 2), *_plain), (normal(1, 2, 3), normal(1, 2, 5), (2, 1, 2), (2,), (1,), (2,), 2))
+record(
+    "conv_input",
+    lambda *a: _adjoint(*a, of_input=True),
+    (normal(1, 2, 3), normal(2, 2, 2), (1, 2, 4), *_plain),
+    (normal(1, 2, 3), normal(2, 1, 2), (1, 2, 5), (2,), (1,), (2,), 2),
+)
+record(
+    "conv_weight",
+    lambda *a: _adjoint(*a, of_input=False),
+    (normal(1, 2, 3), normal(1, 2, 4), (2, 2, 2), *_plain),
+    (normal(1, 2, 3), normal(1, 2, 5), (2, 1, 2), (2,), (1,), (2,), 2),
+)
 
 
 def _pooled(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> list[Any]:
@@ -408,14 +697,34 @@ def _max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, cei
     return np.take_along_axis(x, places, -1), places
 
 
-def _avg_pool(x: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool, divisor: Any) -> Any:
+def _avg_pool(
+    x: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool, divisor: Any
+) -> Any:
     windows = _pooled(x, kernel, stride, padding, (1,))
-    return np.stack([x[..., w].sum(-1) / (divisor or (kernel[0] if include else len(w))) for w in windows], -1)
+    return np.stack(
+        [x[..., w].sum(-1) / (divisor or (kernel[0] if include else len(w))) for w in windows], -1
+    )
 
 
-record("max_pool", _max_pool, (apart(1, 2, 6), (2,), (2,), (0,), (1,), False), (apart(2, 5), (3,), (1,), (1,), (1,), False), (apart(1, 1, 6), (2,), (1,), (1,), (2,), False))
-record("avg_pool", _avg_pool, (normal(1, 2, 6), (2,), (2,), (0,), False, True, None), (normal(2, 5), (3,), (2,), (1,), False, False, None), (normal(2, 5), (3,), (2,), (1,), False, True, 5))
-record("avg_unpool", lambda g, shape, *a: _matrix_of(lambda x: _avg_pool(x, *a), shape, g), (normal(2, 3), (2, 5), (3,), (2,), (1,), False, False, None))
+record(
+    "max_pool",
+    _max_pool,
+    (apart(1, 2, 6), (2,), (2,), (0,), (1,), False),
+    (apart(2, 5), (3,), (1,), (1,), (1,), False),
+    (apart(1, 1, 6), (2,), (1,), (1,), (2,), False),
+)
+record(
+    "avg_pool",
+    _avg_pool,
+    (normal(1, 2, 6), (2,), (2,), (0,), False, True, None),
+    (normal(2, 5), (3,), (2,), (1,), False, False, None),
+    (normal(2, 5), (3,), (2,), (1,), False, True, 5),
+)
+record(
+    "avg_unpool",
+    lambda g, shape, *a: _matrix_of(lambda x: _avg_pool(x, *a), shape, g),
+    (normal(2, 3), (2, 5), (3,), (2,), (1,), False, False, None),
+)
 
 
 def _matrix_of(function: Callable[..., Any], shape: tuple[int, ...], g: Any) -> Any:
@@ -429,7 +738,11 @@ def _matrix_of(function: Callable[..., Any], shape: tuple[int, ...], g: Any) -> 
 
 
 _places = np.array([[0, 3], [1, 1]])
-record("unpool", lambda x, shape, at, dims: _added(shape, (np.arange(2)[:, None], at), x), (normal(2, 2), (2, 4), _places, 1))
+record(
+    "unpool",
+    lambda x, shape, at, dims: _added(shape, (np.arange(2)[:, None], at), x),
+    (normal(2, 2), (2, 4), _places, 1),
+)
 record("pooled", lambda x, at, dims: np.take_along_axis(x, at, -1), (normal(2, 4), _places, 1))
 
 
@@ -439,7 +752,11 @@ def _adaptive(x: Any, sizes: tuple[int, ...]) -> Any:
 
 
 record("adaptive_avg_pool", _adaptive, (normal(2, 5), (3,)), (normal(1, 2, 4), (2,)))
-record("adaptive_avg_unpool", lambda g, shape, dims: _matrix_of(lambda x: _adaptive(x, g.shape[-1:]), shape, g), (normal(2, 3), (2, 5), 1))
+record(
+    "adaptive_avg_unpool",
+    lambda g, shape, dims: _matrix_of(lambda x: _adaptive(x, g.shape[-1:]), shape, g),
+    (normal(2, 3), (2, 5), 1),
+)
 
 # ---- normalisation -----------------------------------------------------------------------------------------
 
@@ -475,10 +792,27 @@ def _group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
     return _affine(_standard(x.reshape(x.shape[0], groups, -1), (2,), eps).reshape(x.shape), *columns)
 
 
-record("layer_norm", _layer_norm, (normal(2, 4), normal(4), normal(4), 1, 1e-5), (normal(2, 2, 2), None, None, 2, 0.1))
-record("batch_norm", _batch_norm, (normal(4, 2), normal(2), normal(2), 1e-5), (normal(2, 2, 3), None, None, 0.1))
-record("batch_norm_eval", _batch_norm_eval, (normal(3, 2), normal(2), normal(2), normal(2), positive(2), 1e-5), (normal(2, 2, 2), None, None, normal(2), positive(2), 0.1))
-record("group_norm", _group_norm, (normal(2, 4, 2), normal(4), normal(4), 2, 1e-5), (normal(1, 4, 2), None, None, 1, 0.1))
+record(
+    "layer_norm",
+    _layer_norm,
+    (normal(2, 4), normal(4), normal(4), 1, 1e-5),
+    (normal(2, 2, 2), None, None, 2, 0.1),
+)
+record(
+    "batch_norm", _batch_norm, (normal(4, 2), normal(2), normal(2), 1e-5), (normal(2, 2, 3), None, None, 0.1)
+)
+record(
+    "batch_norm_eval",
+    _batch_norm_eval,
+    (normal(3, 2), normal(2), normal(2), normal(2), positive(2), 1e-5),
+    (normal(2, 2, 2), None, None, normal(2), positive(2), 0.1),
+)
+record(
+    "group_norm",
+    _group_norm,
+    (normal(2, 4, 2), normal(4), normal(4), 2, 1e-5),
+    (normal(1, 4, 2), None, None, 1, 0.1),
+)
 
 # ---- losses ------------------------------------------------------------------------------------------------
 
@@ -492,7 +826,12 @@ def _loss(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _REDUCTIONS = ("none", "mean", "sum")
-record("squared_error", _loss(lambda x, y: (x - y) ** 2), *[(normal(2, 3), normal(2, 3), r) for r in _REDUCTIONS], (normal(2, 3), normal(3), "mean"))
+record(
+    "squared_error",
+    _loss(lambda x, y: (x - y) ** 2),
+    *[(normal(2, 3), normal(2, 3), r) for r in _REDUCTIONS],
+    (normal(2, 3), normal(3), "mean"),
+)
 
 
 def _smooth_l1(x: Any, y: Any, beta: float) -> Any:
@@ -501,8 +840,16 @@ def _smooth_l1(x: Any, y: Any, beta: float) -> Any:
 
 
 record("smooth_l1", _loss(_smooth_l1), *[(apart(5), np.zeros(5), 0.5, r) for r in _REDUCTIONS])
-record("huber", _loss(lambda x, y, delta: delta * _smooth_l1(x, y, delta)), *[(apart(5), np.zeros(5), 0.5, r) for r in _REDUCTIONS])
-record("bce", _loss(lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p))), *[(positive(4) / 3, positive(4) / 3, r) for r in _REDUCTIONS])
+record(
+    "huber",
+    _loss(lambda x, y, delta: delta * _smooth_l1(x, y, delta)),
+    *[(apart(5), np.zeros(5), 0.5, r) for r in _REDUCTIONS],
+)
+record(
+    "bce",
+    _loss(lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p))),
+    *[(positive(4) / 3, positive(4) / 3, r) for r in _REDUCTIONS],
+)
 
 
 def _bce_logits(x: Any, t: Any, w: Any, p: Any) -> Any:
@@ -510,8 +857,18 @@ def _bce_logits(x: Any, t: Any, w: Any, p: Any) -> Any:
     return losses if w is None else losses * w
 
 
-record("bce_with_logits", _loss(_bce_logits), *[(normal(4), positive(4) / 3, None, None, r) for r in _REDUCTIONS], (normal(2, 3), positive(2, 3) / 3, positive(3), positive(3), "mean"))
-record("kl_div", lambda x, t, log_target: np.exp(t) * (t - x) if log_target else t * (np.log(t) - x), (normal(4), positive(4), False), (normal(4), normal(4), True))
+record(
+    "bce_with_logits",
+    _loss(_bce_logits),
+    *[(normal(4), positive(4) / 3, None, None, r) for r in _REDUCTIONS],
+    (normal(2, 3), positive(2, 3) / 3, positive(3), positive(3), "mean"),
+)
+record(
+    "kl_div",
+    lambda x, t, log_target: np.exp(t) * (t - x) if log_target else t * (np.log(t) - x),
+    (normal(4), positive(4), False),
+    (normal(4), normal(4), True),
+)
 
 
 def _nll(x: Any, target: Any, weight: Any, ignore: int, reduction: str) -> Any:
@@ -526,8 +883,20 @@ def _nll_grad(g: Any, target: Any, weight: Any, ignore: int, reduction: str, sha
 
 
 _target = np.array([2, 0, 1])
-record("nll_loss", _nll, *[(normal(3, 3), _target, None, -100, r) for r in _REDUCTIONS], (normal(3, 3), _target, np.array([0.5, 2.0, 1.0]), 0, "mean"), (normal(2, 3, 2), np.array([[0, 1], [2, 2]]), None, 1, "mean"))
-record("nll_loss_grad", _nll_grad, (normal(), _target, None, -100, "mean", (3, 3)), (normal(3), _target, np.array([0.5, 2.0, 1.0]), 0, "none", (3, 3)), (normal(), _target, None, 1, "sum", (3, 3)))
+record(
+    "nll_loss",
+    _nll,
+    *[(normal(3, 3), _target, None, -100, r) for r in _REDUCTIONS],
+    (normal(3, 3), _target, np.array([0.5, 2.0, 1.0]), 0, "mean"),
+    (normal(2, 3, 2), np.array([[0, 1], [2, 2]]), None, 1, "mean"),
+)
+record(
+    "nll_loss_grad",
+    _nll_grad,
+    (normal(), _target, None, -100, "mean", (3, 3)),
+    (normal(3), _target, np.array([0.5, 2.0, 1.0]), 0, "none", (3, 3)),
+    (normal(), _target, None, 1, "sum", (3, 3)),
+)
 
 
 def _log_softmax(x: Any) -> Any:
@@ -543,18 +912,47 @@ def _cross_entropy_grad(g: Any, x: Any, target: Any, ignore: int, reduction: str
     return inner - np.exp(_log_softmax(x)) * inner.sum(1, keepdims=True)
 
 
-record("cross_entropy", _cross_entropy, *[(normal(3, 3), _target, i, r) for r, i in zip(_REDUCTIONS, (-100, -100, 1), strict=True)], (normal(3, 3), _target, 2, "mean"))
-record("cross_entropy_grad", _cross_entropy_grad, (normal(), normal(3, 3), _target, -100, "mean"), (normal(3), normal(3, 3), _target, 1, "none"), (normal(), normal(3, 3), _target, 0, "sum"))
+record(
+    "cross_entropy",
+    _cross_entropy,
+    *[(normal(3, 3), _target, i, r) for r, i in zip(_REDUCTIONS, (-100, -100, 1), strict=True)],
+    (normal(3, 3), _target, 2, "mean"),
+)
+record(
+    "cross_entropy_grad",
+    _cross_entropy_grad,
+    (normal(), normal(3, 3), _target, -100, "mean"),
+    (normal(3), normal(3, 3), _target, 1, "none"),
+    (normal(), normal(3, 3), _target, 0, "sum"),
+)
 
 # ---- special functions, products over named dimensions, windows, resampling ----------------------------------
 
 record("hypot", np.hypot, (normal(2, 3), positive(2, 3)), (normal(2, 1), positive(3)), elementwise=True)
-record("fmax", np.fmax, (apart(6), normal(6)), (np.array([np.nan, 1.0]), np.array([2.0, np.nan])), elementwise=True)
-record("fmin", np.fmin, (apart(6), normal(6)), (np.array([np.nan, 1.0]), np.array([2.0, np.nan])), elementwise=True)
+record(
+    "fmax",
+    np.fmax,
+    (apart(6), normal(6)),
+    (np.array([np.nan, 1.0]), np.array([2.0, np.nan])),
+    elementwise=True,
+)
+record(
+    "fmin",
+    np.fmin,
+    (apart(6), normal(6)),
+    (np.array([np.nan, 1.0]), np.array([2.0, np.nan])),
+    elementwise=True,
+)
 record("logaddexp2", np.logaddexp2, (normal(2, 3), normal(3)), elementwise=True)
 record("xlogy", lambda x, y: x * np.log(y), (normal(2, 3), positive(3)), elementwise=True)
 record("sinc", np.sinc, (normal(5),), elementwise=True)
-record("logit", lambda x, eps=None: np.log(x / (1 - x)), (positive(4) / 3,), (positive(4) / 3, 1e-6), elementwise=True)
+record(
+    "logit",
+    lambda x, eps=None: np.log(x / (1 - x)),
+    (positive(4) / 3,),
+    (positive(4) / 3, 1e-6),
+    elementwise=True,
+)
 record("deg2rad", np.deg2rad, (normal(4),), elementwise=True)
 record("rad2deg", np.rad2deg, (normal(4),), elementwise=True)
 record("copysign", np.copysign, (apart(4), apart(4)), elementwise=True)
@@ -563,7 +961,13 @@ record("gcd", np.gcd, (integers(6), integers(6)))
 record("lcm", np.lcm, (integers(6), integers(6)))
 record("isposinf", np.isposinf, (np.array([np.inf, -np.inf, 1.0, np.nan]),), elementwise=True)
 record("isneginf", np.isneginf, (np.array([np.inf, -np.inf, 1.0, np.nan]),), elementwise=True)
-record("lgamma", np.vectorize(math.lgamma, otypes=[float]), (positive(5) * 3,), (np.array([-0.5, -1.7, 0.2]),), elementwise=True)
+record(
+    "lgamma",
+    np.vectorize(math.lgamma, otypes=[float]),
+    (positive(5) * 3,),
+    (np.array([-0.5, -1.7, 0.2]),),
+    elementwise=True,
+)
 
 
 def _derivative(function: Callable[..., Any], x: Any, h: float = 1e-3) -> Any:
@@ -581,7 +985,12 @@ def _digamma(x: Any) -> Any:
 
 
 record("digamma", _digamma, (positive(4) + 0.2,), (np.array([-0.4, 3.5]),), elementwise=True, tolerance=1e-9)
-record("polygamma_of", lambda x, n: _digamma(x) if n == 0 else _derivative(_digamma, x), (positive(3) + 0.5, 1), tolerance=1e-6)
+record(
+    "polygamma_of",
+    lambda x, n: _digamma(x) if n == 0 else _derivative(_digamma, x),
+    (positive(3) + 0.5, 1),
+    tolerance=1e-6,
+)
 record("erfinv", lambda x: _bisected(_erf, x), (inside(5),), elementwise=True, tolerance=1e-10)
 
 
@@ -596,7 +1005,9 @@ def _bisected(function: Callable[..., Any], y: Any) -> Any:
 
 
 record("angle", np.angle, (apart(4),), (normal(3) + 1j * normal(3),), halves=False)
-record("make_complex", lambda a, b: a + 1j * b, (normal(3), normal(3)), halves=False, own_dtype=True, flat=(0, 1))
+record(
+    "make_complex", lambda a, b: a + 1j * b, (normal(3), normal(3)), halves=False, own_dtype=True, flat=(0, 1)
+)
 
 
 def _contract(operands: Any, subscripts: Any, output: str) -> Any:
@@ -615,7 +1026,11 @@ def _windows(x: Any, dim: int, size: int, step: int) -> Any:
 
 
 record("windows", _windows, (normal(5), 0, 2, 1), (normal(2, 5), 1, 3, 2))
-record("unwindows", lambda g, shape, *a: _matrix_of(lambda x: _windows(x, *a), shape, g), (normal(2, 2, 3), (2, 5), 1, 3, 2))
+record(
+    "unwindows",
+    lambda g, shape, *a: _matrix_of(lambda x: _windows(x, *a), shape, g),
+    (normal(2, 2, 3), (2, 5), 1, 3, 2),
+)
 
 
 def _scatter_masked(x: Any, source: Any, mask: Any) -> Any:
@@ -624,7 +1039,11 @@ def _scatter_masked(x: Any, source: Any, mask: Any) -> Any:
     return result
 
 
-record("scatter_masked", _scatter_masked, (normal(2, 3), normal(2, 2), np.array([[True, False, True], [False, True, False]])))
+record(
+    "scatter_masked",
+    _scatter_masked,
+    (normal(2, 3), normal(2, 2), np.array([[True, False, True], [False, True, False]])),
+)
 
 
 def _resampled(x: Any, matrices: Any, node: str) -> Any:
@@ -634,26 +1053,44 @@ def _resampled(x: Any, matrices: Any, node: str) -> Any:
     return x
 
 
-record("resample", _resampled, (normal(1, 2, 3), (normal(4, 2), normal(2, 3)), "UpsampleBackward0"), own_dtype=True)
-record("unresample", lambda x, m, node: _resampled(x, [a.T for a in m], node), (normal(1, 4, 2), (normal(4, 2), normal(2, 3)), "N"), own_dtype=True)
+record(
+    "resample",
+    _resampled,
+    (normal(1, 2, 3), (normal(4, 2), normal(2, 3)), "UpsampleBackward0"),
+    own_dtype=True,
+)
+record(
+    "unresample",
+    lambda x, m, node: _resampled(x, [a.T for a in m], node),
+    (normal(1, 4, 2), (normal(4, 2), normal(2, 3)), "N"),
+    own_dtype=True,
+)
 
 
 def _unfold(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     """Each window element is a convolution with a filter that has a single one."""
     filters = np.eye(x.shape[1] * math.prod(kernel)).reshape(-1, x.shape[1], *kernel)
-    return conv_reference(x, filters, None, stride, padding, dilation, 1).reshape(x.shape[0], filters.shape[0], -1)
+    return conv_reference(x, filters, None, stride, padding, dilation, 1).reshape(
+        x.shape[0], filters.shape[0], -1
+    )
 
 
 _square = ((2, 2), (1, 2), (0, 1), (1, 1))
 record("unfold_windows", _unfold, (normal(1, 2, 3, 3), *_square))
-record("fold_windows", lambda g, shape, *a: _matrix_of(lambda x: _unfold(x, *a), shape, g), (normal(1, 8, 4), (1, 2, 3, 3), *_square))
+record(
+    "fold_windows",
+    lambda g, shape, *a: _matrix_of(lambda x: _unfold(x, *a), shape, g),
+    (normal(1, 8, 4), (1, 2, 3, 3), *_square),
+)
 
 
 def _adaptive_max(x: Any, sizes: tuple[int, ...]) -> Any:
     n, o = x.shape[-1], sizes[0]
     starts = [i * n // o for i in range(o)]
     parts = [x[..., s : -(-(i + 1) * n // o)] for i, s in enumerate(starts)]
-    return np.stack([p.max(-1) for p in parts], -1), np.stack([p.argmax(-1) + s for p, s in zip(parts, starts, strict=True)], -1)
+    return np.stack([p.max(-1) for p in parts], -1), np.stack(
+        [p.argmax(-1) + s for p, s in zip(parts, starts, strict=True)], -1
+    )
 
 
 record("adaptive_max_pool", _adaptive_max, (apart(2, 5), (3,)), (apart(1, 2, 4), (2,)))

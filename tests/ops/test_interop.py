@@ -76,3 +76,24 @@ def test_conjugate_transposes() -> None:
     assert z.grad.tolist() == [[1, 1]]
     with pytest.raises(RuntimeError, match="matrices"):
         _ = t.zeros(2).H
+
+
+def test_broadcast_shapes() -> None:
+    assert (
+        t.broadcast_shapes((2, 1), (3,), 1, (1, 1, 1)) == (1, 2, 3)
+        and type(t.broadcast_shapes((2,))) is t.Size
+    )
+    with pytest.raises(RuntimeError, match="Shape mismatch"):
+        t.broadcast_shapes((2,), (3,))
+
+
+def test_order_of_dimensions() -> None:
+    x = t.zeros(2, 3, 4)
+    assert x.dim_order() == (0, 1, 2) and x.permute(2, 0, 1).dim_order() == (1, 2, 0)
+    assert not t.is_neg(x)
+
+
+def test_new() -> None:
+    x = t.zeros(1, dtype=t.int64)
+    assert x.new(2, 3).shape == (2, 3) and x.new(t.Size([2])).shape == (2,) and x.new().numel() == 0
+    assert x.new([1.5, 2]).tolist() == [1, 2] and x.new(t.tensor([2.5])).dtype is t.int64

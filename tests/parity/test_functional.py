@@ -44,12 +44,55 @@ REST = [
 ]  # fmt: skip
 # Composed of other operations than PyTorch's: grad_fn has another name there.
 # (hardsigmoid in float64: PyTorch divides by 6 in float32 precision.)
-OTHER_NAMES = ("cosine", "pad", "bilinear", "attention", "instance_norm", "interpolate", "glu", "pairwise", "embedding_bag", "grid", "lp_pool", "label_smoothing", "rms_norm", "kl_div", "cross_entropy", "margin", "nll_loss", "response", "hinge", "normalize", "unpool", "triplet", "gaussian", "poisson", "soft_margin", "shuffle", "pool1d", "adaptive_avg_pool2d(f(2, 3, 6, 7), 1)")
+OTHER_NAMES = (
+    "cosine",
+    "pad",
+    "bilinear",
+    "attention",
+    "instance_norm",
+    "interpolate",
+    "glu",
+    "pairwise",
+    "embedding_bag",
+    "grid",
+    "lp_pool",
+    "label_smoothing",
+    "rms_norm",
+    "kl_div",
+    "cross_entropy",
+    "margin",
+    "nll_loss",
+    "response",
+    "hinge",
+    "normalize",
+    "unpool",
+    "triplet",
+    "gaussian",
+    "poisson",
+    "soft_margin",
+    "shuffle",
+    "pool1d",
+    "adaptive_avg_pool2d(f(2, 3, 6, 7), 1)",
+)
 
 
-@pytest.mark.parametrize("code", [f"F.{n}({x})" for n in ACTIVATIONS.split() for x in ("f(6)", "d(2, 3)", "h(4)", "bf(4)", "f(4, 3).T", "f(0)", "f()") if (n, x) != ("hardsigmoid", "d(2, 3)")] + ACTIVATION_CALLS)
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"F.{n}({x})"
+        for n in ACTIVATIONS.split()
+        for x in ("f(6)", "d(2, 3)", "h(4)", "bf(4)", "f(4, 3).T", "f(0)", "f()")
+        if (n, x) != ("hardsigmoid", "d(2, 3)")
+    ]
+    + ACTIVATION_CALLS,
+)
 def test_activations(agree, code):
-    agree(code, exact=False, names=not any(n in code for n in OTHER_NAMES), layout=code != "F.logsigmoid(f(4, 3).T)")
+    agree(
+        code,
+        exact=False,
+        names=not any(n in code for n in OTHER_NAMES),
+        layout=code != "F.logsigmoid(f(4, 3).T)",
+    )
 
 
 @pytest.mark.parametrize("code", LOSSES)

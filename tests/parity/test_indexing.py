@@ -39,18 +39,43 @@ VIEW_CHANGES = [
 
 
 @pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
-@pytest.mark.parametrize("code", [f"f(3, 4)[{k}]" for k in KEYS] + [f"f(2, 3, 4)[{k}]" for k in MORE_KEYS] + [f"i(3, 4).T[{k}]" for k in KEYS[:30] if "True" not in k] + ["f()[...]", "f()[None]", "f()[0]", "f()[True]", "f()[b()]", "f(0)[b(0)]"])
+@pytest.mark.parametrize(
+    "code",
+    [f"f(3, 4)[{k}]" for k in KEYS]
+    + [f"f(2, 3, 4)[{k}]" for k in MORE_KEYS]
+    + [f"i(3, 4).T[{k}]" for k in KEYS[:30] if "True" not in k]
+    + ["f()[...]", "f()[None]", "f()[0]", "f()[True]", "f()[b()]", "f(0)[b(0)]"],
+)
 def test_get(agree, code):
     agree(code, exact=True)
 
 
-@pytest.mark.parametrize("code", [f"x = g(3, 4); x[{k}] = {v}; x" for k, v in SETS] + [f"x = i(3, 4); x[{k}] = {v}; x" for k, v in SETS if "i" in v or v[0].isdigit()] + ["x = g(); x[...] = 2; x", "x = g(2, 3, 4); x[0, ..., 1] = f(3); x", "x = g(2, 3, 4); x[:, [0, 1], 1:] = f(2, 2, 3); x", "x = g(2, 3, 4); x[b(2, 3)] = 0; x"])
+@pytest.mark.parametrize(
+    "code",
+    [f"x = g(3, 4); x[{k}] = {v}; x" for k, v in SETS]
+    + [f"x = i(3, 4); x[{k}] = {v}; x" for k, v in SETS if "i" in v or v[0].isdigit()]
+    + [
+        "x = g(); x[...] = 2; x",
+        "x = g(2, 3, 4); x[0, ..., 1] = f(3); x",
+        "x = g(2, 3, 4); x[:, [0, 1], 1:] = f(2, 2, 3); x",
+        "x = g(2, 3, 4); x[b(2, 3)] = 0; x",
+    ],
+)
 def test_set(agree, code):
     agree(code, exact=False, names="x[:] = 0" not in code)
 
 
 # Composed of other operations than PyTorch's: grad_fn has another name there.
-OTHER_NAMES = ("take(", "scatter_reduce", ").index_add", ").index_copy", ").index_fill", "put(", "reduce='add'", "x[:] = 0")
+OTHER_NAMES = (
+    "take(",
+    "scatter_reduce",
+    ").index_add",
+    ").index_copy",
+    ").index_fill",
+    "put(",
+    "reduce='add'",
+    "x[:] = 0",
+)
 
 
 @pytest.mark.parametrize("code", ALONG)

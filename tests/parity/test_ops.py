@@ -120,7 +120,9 @@ INPLACE_UNARY = [  # of positive numbers below 1, where all are defined and smoo
     "absolute negative fix arccos arcsin arctan",
 ]
 INPLACE_BINARY = "add sub mul div true_divide multiply subtract divide atan2 arctan2 copysign floor_divide fmod remainder hypot xlogy pow float_power"
-INPLACE_TESTS = "eq ne lt le gt ge greater greater_equal less less_equal not_equal logical_and logical_or logical_xor"
+INPLACE_TESTS = (
+    "eq ne lt le gt ge greater greater_equal less less_equal not_equal logical_and logical_or logical_xor"
+)
 INPLACE_BITS = "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift"
 INPLACE = [
     "x = g(3); x.add_(f(3)); x", "x = g(3); x.add_(2); x", "x = g(3); x.add_(f(3), alpha=3); x", "x = g(3); x.sub_(f(3)); x",
@@ -245,12 +247,26 @@ OTHER_NAMES = (
     "polygamma(0", "cross", "x.squeeze_", "x.eq_", "x.gt_", "tril_", "triu_", "cumsum_", "addmm_",
 )  # fmt: skip
 # Results in other memory than PyTorch's: copies where it has views (complex parts), or laid out like other inputs.
-OTHER_LAYOUT = ("view_as_complex", "einsum('ii->i'", "einsum('ij->ji'", "view_as_real", "conj()", "(f(4, 3).T).add(f(3, 4))", "t.mul(f(4, 3).T, f(3, 4))", "(f(4, 3).T).sub(f(3, 4))", "quantile(of", "softmax(f(4, 3).T")
+OTHER_LAYOUT = (
+    "view_as_complex",
+    "einsum('ii->i'",
+    "einsum('ij->ji'",
+    "view_as_real",
+    "conj()",
+    "(f(4, 3).T).add(f(3, 4))",
+    "t.mul(f(4, 3).T, f(3, 4))",
+    "(f(4, 3).T).sub(f(3, 4))",
+    "quantile(of",
+    "softmax(f(4, 3).T",
+)
 
 
 def differences(code: str) -> dict[str, bool]:
     """What is not compared for a piece of code."""
-    return {"names": not any(n in code for n in OTHER_NAMES), "layout": not any(n in code for n in OTHER_LAYOUT)}
+    return {
+        "names": not any(n in code for n in OTHER_NAMES),
+        "layout": not any(n in code for n in OTHER_LAYOUT),
+    }
 
 
 def calls(table: dict[str, str]) -> list[str]:
@@ -289,7 +305,15 @@ def test_reductions(agree, code):
     agree(code, exact=False, **differences(code))
 
 
-@pytest.mark.parametrize("code", [f"{n}({kind}).{name}({dim})" for name in REDUCTIONS.split() for n in ("f", "i", "b", "h", "bf", "d", "i32") for kind, dim in (("2, 3", "1"), ("4", ""))])
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"{n}({kind}).{name}({dim})"
+        for name in REDUCTIONS.split()
+        for n in ("f", "i", "b", "h", "bf", "d", "i32")
+        for kind, dim in (("2, 3", "1"), ("4", ""))
+    ],
+)
 def test_dtypes_of_reductions(agree, code):
     agree(code, exact=False, **differences(code))
 

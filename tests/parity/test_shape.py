@@ -45,7 +45,12 @@ def test_views(agree, code):
 @pytest.mark.parametrize("code", JOINS)
 def test_joining(agree, code):
     # Gradients of repetitions are sums, in another order.
-    agree(code, exact=False, names=not any(n in code for n in OTHER_NAMES), layout=not any(n in code for n in OTHER_LAYOUT))
+    agree(
+        code,
+        exact=False,
+        names=not any(n in code for n in OTHER_NAMES),
+        layout=not any(n in code for n in OTHER_LAYOUT),
+    )
 
 
 @pytest.mark.parametrize("code", CONVERT)

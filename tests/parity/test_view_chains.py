@@ -77,7 +77,12 @@ def test_same_history(seed):
         lines = program(source)
         start = [numbers.standard_normal((3, 3)) for _ in range(2)]
         ours, theirs = run(facula, start, lines), run(torch, start, lines)
-        if "overlap" in ours[0] or "overlap" in theirs[0] or isinstance(theirs[3], str) and theirs[3] == "overlap":
+        if (
+            "overlap" in ours[0]
+            or "overlap" in theirs[0]
+            or isinstance(theirs[3], str)
+            and theirs[3] == "overlap"
+        ):
             continue  # PyTorch refuses more overlapping memory in some operations and less in others
         compared += 1
         assert ours[0] == theirs[0], lines

@@ -125,11 +125,15 @@ def gradcheck(
     for i, x in checked:
         numerical = _numerical(func, inputs, x, eps)
         outputs = _floating(func(*inputs))
-        parts = [(k, output, one) for k, output in enumerate(outputs) for _, one in _real_parts(output._array)]
+        parts = [
+            (k, output, one) for k, output in enumerate(outputs) for _, one in _real_parts(output._array)
+        ]
         for (k, output, one), expected in zip(parts, numerical, strict=True):
             if not output._requires_grad:
                 if expected.any() and not any(o._requires_grad for o in outputs):
-                    return fail(f"output {k} depends on input {i} but does not require grad,\nnumerical:{expected}\n")
+                    return fail(
+                        f"output {k} depends on input {i} but does not require grad,\nnumerical:{expected}\n"
+                    )
                 continue
             analytical = _analytical(output, x, one)
             if not np.allclose(analytical, expected, rtol, atol, equal_nan=True):
@@ -174,7 +178,9 @@ def gradgradcheck(
     `grad_outputs` are the vectors that the first backward pass starts from (default: random numbers).
     """
     if check_fwd_over_rev or gen_non_contig_grad_outputs:
-        raise NotImplementedError("[gradgradcheck] forward mode and non-contiguous grad_outputs are not supported")
+        raise NotImplementedError(
+            "[gradgradcheck] forward mode and non-contiguous grad_outputs are not supported"
+        )
     inputs = _tuple(inputs)
     outputs = [t for t in _floating(func(*inputs)) if t._requires_grad]
     if grad_outputs is None:

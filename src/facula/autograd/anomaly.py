@@ -28,7 +28,8 @@ def _check(node: Node, grads: list[Any]) -> None:
         if array is not None and array.dtype.kind in "fcV" and bool((array != array).any()):
             where = "".join(node.metadata.get("traceback_", ["(made before anomaly detection was on)\n"]))
             warnings.warn(
-                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where}", stacklevel=2
+                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where}",
+                stacklevel=2,
             )
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 

@@ -49,7 +49,12 @@ def backward(
         RuntimeError: a tensor is not a scalar and has no grad; it does not require grad; the graph was freed.
     """
     usual = grad_tensors is None and grad_variables is None and not create_graph and inputs is None
-    if native is not None and usual and anomaly_check is None and native.backward(tensors, bool(retain_graph)):
+    if (
+        native is not None
+        and usual
+        and anomaly_check is None
+        and native.backward(tensors, bool(retain_graph))
+    ):
         return
     roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     if grad_variables is not None:
@@ -109,7 +114,9 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("[grad] is_grads_batched=True is not supported")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if not targets:
@@ -156,7 +163,9 @@ def _root_gradients(roots: tuple[Tensor, ...], given: tuple[Any, ...], graph: bo
             if t._array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if t._array.dtype.kind == "c":
-                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
+                )
             ones = np.ones_like(t._array)
             grads.append(wrap(ones) if graph else ones)
             continue
@@ -212,7 +221,11 @@ def _wanted_nodes(nodes: list[Node], targets: set[Any]) -> set[Any]:
 
 
 def _run(
-    roots: Sequence[Tensor], root_grads: list[Any], keep: bool, graph: bool, targets: tuple[Tensor, ...] | None
+    roots: Sequence[Tensor],
+    root_grads: list[Any],
+    keep: bool,
+    graph: bool,
+    targets: tuple[Tensor, ...] | None,
 ) -> dict[Any, Any]:
     """Run the graph; without `targets` gradients go into the leaves, with them they are returned by `_key`."""
     token = grad_mode.set(graph)
@@ -394,7 +407,9 @@ def _cast(g: Any, dtype: Any) -> Any:
 
 
 def _as_tensor(g: Any) -> Any:
-    return g if g is None or isinstance(g, Tensor) else wrap(g if isinstance(g, np.ndarray) else np.asarray(g))
+    return (
+        g if g is None or isinstance(g, Tensor) else wrap(g if isinstance(g, np.ndarray) else np.asarray(g))
+    )
 
 
 def _as_given(g: Any, graph: bool) -> Any:
@@ -410,9 +425,13 @@ def _tensor_hooks(hooks: dict[int, Callable[..., Any]], g: Any, graph: bool) -> 
             if not isinstance(replaced, Tensor):
                 raise TypeError(f"hook {hook} should return a Tensor or None: got {type(replaced).__name__}")
             if replaced._array.shape != t._array.shape:
-                raise RuntimeError(f"hook {hook} has changed the size of value: got {list(replaced.shape)} for {list(t.shape)}")
+                raise RuntimeError(
+                    f"hook {hook} has changed the size of value: got {list(replaced.shape)} for {list(t.shape)}"
+                )
             if replaced._array.dtype != t._array.dtype:
-                raise RuntimeError(f"hook {hook} has changed the type of value: got {replaced.dtype} for {t.dtype}")
+                raise RuntimeError(
+                    f"hook {hook} has changed the type of value: got {replaced.dtype} for {t.dtype}"
+                )
             t = replaced
     return _as_given(t, graph)
 

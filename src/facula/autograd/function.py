@@ -24,7 +24,9 @@ class FunctionCtx:
         """Keep tensors for `backward`, where they are `ctx.saved_tensors`. TypeError for other objects."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     def mark_dirty(self, *args: Tensor) -> None:
@@ -152,7 +154,10 @@ class Function:
         recording = grad_mode.get()
         node.needs_input_grad = tuple(isinstance(a, Tensor) and a._requires_grad and recording for a in args)
         live = any(node.needs_input_grad)
-        before = [alias(a) if isinstance(a, Tensor) and a._requires_grad and a._grad_fn is not None else a for a in args]
+        before = [
+            alias(a) if isinstance(a, Tensor) and a._requires_grad and a._grad_fn is not None else a
+            for a in args
+        ]
         with no_grad():
             if cls.setup_context is not Function.setup_context:
                 result = cls.forward(*args)
@@ -166,7 +171,9 @@ class Function:
             return result
         for t in node._dirty:
             check_inplace(t)
-        node.edges = [_edge(a) if needed else None for a, needed in zip(before, node.needs_input_grad, strict=True)]
+        node.edges = [
+            _edge(a) if needed else None for a, needed in zip(before, node.needs_input_grad, strict=True)
+        ]
         if any(isinstance(a, Tensor) and a._nr for a in before):
             node.slots = [a._nr if isinstance(a, Tensor) else 0 for a in before]
         node.seq = _sequence()
@@ -174,7 +181,11 @@ class Function:
         for i, t in enumerate(outputs):
             if isinstance(t, Tensor) and any(t is a for a in args) and not any(t is d for d in node._dirty):
                 t = t.detach()  # an input that is returned unchanged
-            if isinstance(t, Tensor) and t._array.dtype.kind in "fcV" and not any(t is c for c in node._constant):
+            if (
+                isinstance(t, Tensor)
+                and t._array.dtype.kind in "fcV"
+                and not any(t is c for c in node._constant)
+            ):
                 if any(t is d for d in node._dirty):
                     rebase(t, node)
                 else:
@@ -192,7 +203,10 @@ class Function:
 def _keep(node: FunctionNode, outputs: list[Any]) -> tuple[list[Any], list[Any]]:
     saved: list[Any] = []
     for t in node._to_save:
-        own = next((i for i, o in enumerate(outputs) if o is t and isinstance(o, Tensor) and o._grad_fn is node), None)
+        own = next(
+            (i for i, o in enumerate(outputs) if o is t and isinstance(o, Tensor) and o._grad_fn is node),
+            None,
+        )
         saved.append(t if own is None else (t._array, own))
     return saved, [(t._vc, t._vc[0]) for t in node._to_save if t is not None]
 

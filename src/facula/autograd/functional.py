@@ -7,7 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..factory import zeros_like
-from ..ops.overloads import stack
+from ..ops.reshaping import stack
 from .engine import grad
 from .mode import enable_grad
 
@@ -29,7 +29,9 @@ def _tensors(name: str, what: str, value: Any) -> tuple[tuple[Tensor, ...], bool
 
 def _leaves(inputs: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]:
     """Copies to differentiate with respect to; with `create_graph` they stay connected to the caller's tensors."""
-    return tuple(t.view_as(t) if create_graph and t.requires_grad else t.detach().requires_grad_() for t in inputs)
+    return tuple(
+        t.view_as(t) if create_graph and t.requires_grad else t.detach().requires_grad_() for t in inputs
+    )
 
 
 def _finished(values: tuple[Any, ...], several: bool, keep: bool) -> Any:
@@ -44,17 +46,23 @@ def _check_strategy(name: str, strategy: str, vectorize: bool = False) -> None:
         raise NotImplementedError(f"[{name}] vectorize=True is not supported")
 
 
-def _gradients(outputs: Any, inputs: Any, vectors: Any, create_graph: bool, strict: bool, name: str) -> tuple[Tensor, ...]:
+def _gradients(
+    outputs: Any, inputs: Any, vectors: Any, create_graph: bool, strict: bool, name: str
+) -> tuple[Tensor, ...]:
     """`grad` with zeros for what does not depend; with `strict` that is a RuntimeError."""
     live = [(o, v) for o, v in zip(outputs, vectors, strict=True) if o.requires_grad]
     if strict and len(live) < len(outputs):
-        raise RuntimeError(f"The output of the user-provided function is independent of all inputs given to {name}.")
+        raise RuntimeError(
+            f"The output of the user-provided function is independent of all inputs given to {name}."
+        )
     found: Any = (None,) * len(inputs)
     if live:
         outs, vs = zip(*live, strict=True)
         found = grad(outs, inputs, list(vs), retain_graph=True, create_graph=create_graph, allow_unused=True)
     if strict and any(g is None for g in found):
-        raise RuntimeError(f"The output of the user-provided function is independent of input {list(found).index(None)} in {name}.")
+        raise RuntimeError(
+            f"The output of the user-provided function is independent of input {list(found).index(None)} in {name}."
+        )
     return tuple(zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
@@ -86,11 +94,15 @@ def jacobian(
             for i in range(out.numel()):
                 one = zeros_like(out).reshape(-1)
                 one[i] = 1
-                found = _gradients((out,), points, (one.reshape(out.shape),), create_graph, strict, "jacobian")
+                found = _gradients(
+                    (out,), points, (one.reshape(out.shape),), create_graph, strict, "jacobian"
+                )
                 for column, g in zip(by_input, found, strict=True):
                     column.append(g)
             parts = [
-                stack(column).reshape(tuple(out.shape) + tuple(x.shape)) if column else x.new_zeros((*out.shape, *x.shape))
+                stack(column).reshape(tuple(out.shape) + tuple(x.shape))
+                if column
+                else x.new_zeros((*out.shape, *x.shape))
                 for column, x in zip(by_input, points, strict=True)
             ]
             rows.append(_finished(tuple(parts), several_in, create_graph))
@@ -118,8 +130,12 @@ def hessian(
     def slope(*points: Tensor) -> Any:
         out = func(*points)
         if not isinstance(out, Tensor) or out.numel() != 1:
-            raise RuntimeError("The Tensor returned by the function given to hessian should contain a single element")
-        found = _gradients((out.reshape(()),), points, (zeros_like(out.reshape(())) + 1,), True, strict, "hessian")
+            raise RuntimeError(
+                "The Tensor returned by the function given to hessian should contain a single element"
+            )
+        found = _gradients(
+            (out.reshape(()),), points, (zeros_like(out.reshape(())) + 1,), True, strict, "hessian"
+        )
         return found if several else found[0]
 
     return jacobian(slope, inputs, create_graph=create_graph, strict=strict)
@@ -128,16 +144,22 @@ def hessian(
 def _vectors(name: str, v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(f"The vector v can only be None if the user-provided function returns a single Tensor with a single element ({name}).")
+            raise RuntimeError(
+                f"The vector v can only be None if the user-provided function returns a single Tensor with a single element ({name})."
+            )
         return (zeros_like(like[0]) + 1,)
     found, _ = _tensors(name, "v", v)
     for a, b in zip(found, like, strict=True):
         if a.shape != b.shape:
-            raise RuntimeError(f"[{name}] v must have the shape of what it multiplies: got {tuple(a.shape)} and {tuple(b.shape)}")
+            raise RuntimeError(
+                f"[{name}] v must have the shape of what it multiplies: got {tuple(a.shape)} and {tuple(b.shape)}"
+            )
     return found
 
 
-def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vjp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """The function's result, and the product of the vector `v` with its Jacobian."""
     given, several_in = _tensors("vjp", "inputs", inputs)
     with enable_grad():
@@ -147,7 +169,9 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _finished(outputs, several_out, create_graph), _finished(found, several_in, create_graph)
 
 
-def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def jvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """The function's result, and the product of its Jacobian with the vector `v` (by differentiating twice)."""
     given, _ = _tensors("jvp", "inputs", inputs)
     with enable_grad():
@@ -159,23 +183,31 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _finished(outputs, several_out, create_graph), _finished(found, several_out, create_graph)
 
 
-def _second(name: str, func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool) -> Any:
+def _second(
+    name: str, func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool
+) -> Any:
     given, several = _tensors(name, "inputs", inputs)
     with enable_grad():
         points = _leaves(given, create_graph)
         out = func(*points)
         if not isinstance(out, Tensor) or out.numel() != 1:
-            raise RuntimeError(f"The Tensor returned by the function given to {name} should contain a single element")
+            raise RuntimeError(
+                f"The Tensor returned by the function given to {name} should contain a single element"
+            )
         slopes = _gradients((out,), points, (zeros_like(out) + 1,), True, strict, name)
         found = _gradients(slopes, points, _vectors(name, v, points), create_graph, strict, name)
     return _finished((out,), False, create_graph), _finished(found, several, create_graph)
 
 
-def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vhp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """The function's result (one number), and the product of the vector `v` with its Hessian."""
     return _second("vhp", func, inputs, v, create_graph, strict)
 
 
-def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def hvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """The function's result (one number), and the product of its Hessian with the vector `v`: as `vhp`, by symmetry."""
     return _second("hvp", func, inputs, v, create_graph, strict)

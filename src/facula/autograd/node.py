@@ -41,7 +41,8 @@ class Node(NodeBase):
         """For each input: the node that made it (AccumulateGrad for a leaf) and which of that node's outputs it is."""
         slots = self.slots or [0] * len(self.edges)
         return tuple(
-            (accumulator(e) if isinstance(e, Tensor) else e, nr) for e, nr in zip(self.edges, slots, strict=False)
+            (accumulator(e) if isinstance(e, Tensor) else e, nr)
+            for e, nr in zip(self.edges, slots, strict=False)
         )
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

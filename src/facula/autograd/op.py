@@ -75,12 +75,15 @@ class Plan(PlanBase):
             found.append((i, rule, wanted))
         # Where each rule finds what it asks for; None: all that is kept, in order.
         self.rules: list[tuple[int, Callable[..., Any], tuple[int, ...] | None]] = [
-            (i, rule, None if list(wanted) == names else tuple(names.index(w) for w in wanted)) for i, rule, wanted in found
+            (i, rule, None if list(wanted) == names else tuple(names.index(w) for w in wanted))
+            for i, rule, wanted in found
         ]
         self.names = tuple(names)
         self.fetch = tuple(op.source_of(name) for name in names)
         self.out_at = self.fetch.index(("out", 0)) if ("out", 0) in self.fetch else -1
-        self.keeps_arrays = any(kind == "out" or (kind == "arg" and i < op.n_arrays) for kind, i in self.fetch)
+        self.keeps_arrays = any(
+            kind == "out" or (kind == "arg" and i < op.n_arrays) for kind, i in self.fetch
+        )
 
 
 def _missing_rule(op: Op, name: str) -> tuple[Callable[..., Any], tuple[str, ...]]:
@@ -117,13 +120,17 @@ class Op(OpBase):
         self.sequence = sequence
         self.differentiable = differentiable
         self.rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
-        self.kept_outputs: tuple[int, ...] | None = None  # of several outputs those that rules read; None: all
+        self.kept_outputs: tuple[int, ...] | None = (
+            None  # of several outputs those that rules read; None: all
+        )
         self.plans: dict[int, Plan] = {}
         self.kernels: dict[type, Callable[..., Any]] = {}
         self.grad_name = grad_name or "".join(w.capitalize() for w in self.name.split("_")) + "Backward0"
         self.node_types: dict[str, type[Node]] = {}
         self.wide_numbers = False  # a Python number is not rounded to half precision before it is used
-        self.check: Callable[[list[Any]], None] | None = None  # looks at arrays of different dtypes before promotion
+        self.check: Callable[[list[Any]], None] | None = (
+            None  # looks at arrays of different dtypes before promotion
+        )
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -163,7 +170,9 @@ class Op(OpBase):
         """All parameters in order, defaults filled in, and what was passed as `out=`."""
         names = self.names
         if len(args) > self.arity:
-            raise TypeError(f"{self.name}() takes {self.arity} positional arguments but {len(args)} were given")
+            raise TypeError(
+                f"{self.name}() takes {self.arity} positional arguments but {len(args)} were given"
+            )
         out = None
         values = list(args)
         if kwargs:
@@ -243,7 +252,9 @@ def op(
 
             _dress(call_, forward, this)
             call_.__name__ = call_.__qualname__ = (name or this.name) + "_"
-            call_.__doc__ = f"In-place form of `{name or this.name}`: the result replaces the tensor's elements."
+            call_.__doc__ = (
+                f"In-place form of `{name or this.name}`: the result replaces the tensor's elements."
+            )
             publish(call_, call_.__name__, "Tensor")
         return call  # type: ignore[return-value]
 
@@ -340,7 +351,11 @@ def _apply_sequence(this: Op, args: tuple[Any, ...]) -> Any:
     if not any(isinstance(x, Tensor) for x in inputs):
         return this.run(raw)
     out = _wrap(_define(this, raw))
-    if any(isinstance(x, Tensor) and x._requires_grad for x in inputs) and grad_mode.get() and this.differentiable:
+    if (
+        any(isinstance(x, Tensor) and x._requires_grad for x in inputs)
+        and grad_mode.get()
+        and this.differentiable
+    ):
         _record(this, args, raw, out, 1)
     for observer in observers:
         observer(this, args, out)
@@ -583,7 +598,9 @@ def check_inplace(t: Tensor) -> bool:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     base = t._base
     if base is not None and base._requires_grad and base._grad_fn is None:
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation."
+        )
     if t._view is not None and (t._requires_grad or t.requires_grad) and _is_one_of_many(t._view):
         raise RuntimeError(_one_of_many(t) + _IS_MODIFIED)
     return True
@@ -653,7 +670,9 @@ def apply_inplace(
         if node.plan is not None and node.plan.out_at >= 0:
             # The result lives in the target from now on.
             node.saved[node.plan.out_at] = array
-            node.versions = [v for v in node.versions if v[0] is not result._vc] + [(target._vc, target._vc[0])]
+            node.versions = [v for v in node.versions if v[0] is not result._vc] + [
+                (target._vc, target._vc[0])
+            ]
         rebase(target, node)
     return target
 
@@ -720,7 +739,9 @@ def refresh(view: Tensor) -> Node | None:
         assert base is not None and view._view is not None
         if base._requires_grad:
             if _is_one_of_many(view._view):
-                raise RuntimeError(_one_of_many(view) + " has a base that was modified inplace: clone it before that.")
+                raise RuntimeError(
+                    _one_of_many(view) + " has a base that was modified inplace: clone it before that."
+                )
             if view._requires_grad and view._grad_fn is None:
                 raise RuntimeError(
                     "A view was created in no_grad mode and its base or another view of its base has been modified inplace "

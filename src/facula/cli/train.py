@@ -240,9 +240,7 @@ def _introduce(trainer: Trainer, resumed: bool) -> None:
     say(f"data     {trainer.data.describe()}")
     say(f"recipe   {trainer.settings.describe()}")
     if trainer.data.validation is None:
-        say(
-            "         no validation part: the last weights are kept; the test set is used once, at the end"
-        )
+        say("         no validation part: the last weights are kept; the test set is used once, at the end")
     if trainer.settings.limit_batches is not None:
         say(f"         only {trainer.settings.limit_batches} batches of each part (--limit-batches)")
     say(f"run      {trainer.run}" + (f", going on in epoch {state.epoch + 1}" if resumed else ""))

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .._core import copy_fields
+from .._size import Size
 from .._tensor import Tensor, wrap
 from ..autograd.op import check_inplace, public
 from ..storage import TypedStorage, UntypedStorage
-from .overloads import resize_
+from .conversion import resize_
 from .pointwise import conj
 
 # ---- questions ---------------------------------------------------------------------------------------------
@@ -49,8 +50,8 @@ def is_conj(input: Tensor) -> bool:
     return False
 
 
-@public("Tensor")
-def is_neg(self: Tensor) -> bool:
+@public("torch", "Tensor")
+def is_neg(input: Tensor) -> bool:
     """Whether the elements are stored negated; never."""
     return False
 
@@ -85,6 +86,23 @@ def is_inference(input: Tensor) -> bool:
     return input.is_inference()
 
 
+@public("torch")
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes broadcast to. RuntimeError if they do not.
+
+    >>> import facula
+    >>> facula.broadcast_shapes((2, 1), (3,))
+    facula.Size([2, 3])
+    """
+    found = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    try:
+        return Size(np.broadcast_shapes(*found))
+    except ValueError:
+        raise RuntimeError(
+            f"Shape mismatch: objects cannot be broadcast to a single shape: got {', '.join(map(str, found))}"
+        ) from None
+
+
 # ---- memory ------------------------------------------------------------------------------------------------
 
 
@@ -92,6 +110,23 @@ def is_inference(input: Tensor) -> bool:
 def storage(self: Tensor) -> TypedStorage:
     """The memory behind this tensor and its views, as elements of its dtype."""
     return TypedStorage(self.untyped_storage(), self.dtype)
+
+
+@public("Tensor")
+def dim_order(self: Tensor) -> tuple[int, ...]:
+    """The dimensions from the one with the largest step in memory to the one with the smallest."""
+    strides = self.stride()
+    return tuple(sorted(range(self.ndim), key=lambda d: -strides[d]))
+
+
+@public("Tensor")
+def new(self: Tensor, *args: Any) -> Tensor:
+    """A tensor of this dtype: of a shape given as numbers, uninitialised, or with a copy of data."""
+    from ..factory import empty, tensor
+
+    if len(args) == 1 and not isinstance(args[0], (int, Size)):
+        return tensor(args[0].detach()._array if isinstance(args[0], Tensor) else args[0], dtype=self.dtype)
+    return empty(*(args or (0,)), dtype=self.dtype)
 
 
 @public("Tensor")

@@ -171,7 +171,7 @@ def quantile(
         found.append(value)
     if not several:
         return found[0]
-    from .overloads import stack
+    from .reshaping import stack
 
     return stack(found)
 
@@ -221,7 +221,7 @@ def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
     """Differences of neighbours along a dimension, `n` times over; bool elements: whether they differ."""
-    from .overloads import cat
+    from .reshaping import cat
 
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")

@@ -12,7 +12,8 @@ from ..autograd.op import apply_inplace, op, public, write_out
 from ..kernels.namespace import namespace
 from . import shape
 from .index import _check_index, scatter_into, take_rows
-from .overloads import cat, sizes_of, stack
+from .arguments import sizes_of
+from .reshaping import cat, stack
 from .pointwise import where
 from .shape import reshape, unslice
 
@@ -176,7 +177,7 @@ def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
 @public("torch")
 def row_stack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined as rows."""
-    from .overloads import vstack
+    from .reshaping import vstack
 
     return vstack(tensors, out=out)
 

@@ -1,6 +1,6 @@
 """Reductions: many elements to few.
 
-`dim` is None or a tuple of dimensions counted from the front; the wrappers in `overloads` see to that.
+`dim` is None or a tuple of dimensions counted from the front; the wrappers in `reductions` see to that.
 """
 
 from __future__ import annotations

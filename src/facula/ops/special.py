@@ -318,7 +318,7 @@ def conj_of(input: Tensor) -> Tensor:
 @public("torch")
 def view_as_real(input: Tensor) -> Tensor:
     """Real and imaginary part as a last dimension of length 2 (a copy)."""
-    from .overloads import stack
+    from .reshaping import stack
 
     if not input.is_complex():
         raise RuntimeError("view_as_real is only supported for complex tensors")

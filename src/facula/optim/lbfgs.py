@@ -7,7 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..autograd.mode import enable_grad, no_grad
-from ..ops.overloads import cat
+from ..ops.reshaping import cat
 from ._strong_wolfe import Point, strong_wolfe
 from .optimizer import Optimizer, number
 

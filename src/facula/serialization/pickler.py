@@ -130,9 +130,7 @@ class Pickler(PlainPickler):
         kind = type(value)
         if kind is not Tensor and not isinstance(value, Parameter):
             raise self.error(value)
-        own = {
-            k: v for k, v in vars(value).items() if k not in TENSOR_FIELDS and not hasattr(Tensor, k)
-        }
+        own = {k: v for k, v in vars(value).items() if k not in TENSOR_FIELDS and not hasattr(Tensor, k)}
         if isinstance(value, Parameter):
             data = self._rebuild(value, False)
             args: tuple[Any, ...] = (_Reduced(*data), value.requires_grad, OrderedDict())

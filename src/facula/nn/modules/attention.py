@@ -8,7 +8,7 @@ from typing import Any
 from ..._dtype import bool_
 from ..._tensor import Tensor
 from ...factory import empty, zeros
-from ...ops.overloads import cat
+from ...ops.reshaping import cat
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._tensor import Tensor
 from ...factory import empty, zeros
-from ...ops.overloads import cat, stack
+from ...ops.reshaping import cat, stack
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter

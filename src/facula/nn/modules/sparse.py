@@ -7,7 +7,8 @@ from typing import Any
 from ..._tensor import Tensor
 from ...autograd.mode import no_grad
 from ...factory import empty
-from ...ops.overloads import bincount, unique, where
+from ...ops.arithmetic import where
+from ...ops.reductions import bincount, unique
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter

@@ -20,7 +20,8 @@ def test_seeding_devices_that_are_not_there_is_harmless():
 
 
 def test_using_cuda_says_that_it_is_not_there():
-    for use in (lambda: facula.zeros(1, device="cuda"), lambda: facula.zeros(1).to("cuda"), lambda: facula.zeros(1).cuda(),
+    x = facula.zeros(1)
+    for use in (lambda: facula.zeros(1, device="cuda"), lambda: x.to("cuda"), x.cuda,
                 facula.cuda.synchronize, facula.cuda.current_device):  # fmt: skip
         with pytest.raises(AssertionError, match="CUDA"):
             use()

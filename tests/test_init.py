@@ -40,10 +40,9 @@ def test_import_leaves_the_slow_and_the_optional_alone():
 
 
 def test_import_starts_no_thread():
-    program = "import facula, os; print(len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 1)"
-    numpy_only = "import numpy, os; print(len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 1)"
+    count = "import os; print(len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 1)"
 
     def threads(code: str) -> str:
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert threads(program) == threads(numpy_only)
+    assert threads("import facula; " + count) == threads("import numpy; " + count)

@@ -412,7 +412,7 @@ class Tensor(TensorBase):
         return (a.astype(np.float32) if a.dtype.kind == "V" else a).tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array over the same memory. RuntimeError if the tensor requires grad, unless `force`."""
+        """The elements as a NumPy array over the same memory. RuntimeError with a gradient wanted, unless `force`."""
         if self._requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
@@ -513,7 +513,8 @@ class Tensor(TensorBase):
             return found
         if self.grad_fn is not None:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment."
             )
         other: Tensor = object.__new__(type(self))
         memo[id(self)] = other

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .ops.activation import erf, erfc
 from .ops.activation import sigmoid as expit
-from .ops.reductions import log_softmax, logsumexp, softmax
 from .ops.pointwise import exp2, expm1, log1p, round
+from .ops.reductions import log_softmax, logsumexp, softmax
 from .ops.special import digamma, erfinv, i0, logit, polygamma, sinc, xlogy
 from .ops.special import lgamma as gammaln
 

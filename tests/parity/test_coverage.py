@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import facula.linalg  # noqa: E402, F401 - publishes
-import facula.nn.functional  # noqa: E402, F401 - publishes
+import facula.linalg  # noqa: E402 - publishes
+import facula.nn.functional  # noqa: E402 - publishes
 import facula.special  # noqa: E402, F401 - publishes
 from facula.autograd.op import PUBLIC  # noqa: E402 - only where PyTorch is
 

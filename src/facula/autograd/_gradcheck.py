@@ -112,7 +112,8 @@ def gradcheck(
     checked = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Tensor) and x._requires_grad]
     if not checked:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
         )
 
     def fail(text: str) -> bool:

@@ -65,8 +65,8 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     if create_graph:
         warnings.warn(
-            "backward() with create_graph=True makes every .grad refer to its leaf through the graph, a cycle that keeps "
-            "memory alive: use autograd.grad() instead, or set the .grad attributes to None afterwards.",
+            "backward() with create_graph=True makes every .grad refer to its leaf through the graph, a cycle that "
+            "keeps memory alive: use autograd.grad() instead, or set the .grad attributes to None afterwards.",
             stacklevel=3,  # the caller of Tensor.backward
         )
     targets = None
@@ -171,7 +171,8 @@ def _root_gradients(roots: tuple[Tensor, ...], given: tuple[Any, ...], graph: bo
             continue
         if g._array.shape != t._array.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
+                f"{t.shape}."
             )
         grads.append(g if graph else g._array)
     return grads

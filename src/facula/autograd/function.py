@@ -79,7 +79,8 @@ class FunctionNode(Node, FunctionCtx):
             result = result[:n]
         if len(result) != n:
             raise RuntimeError(
-                f"function {type(self).__name__} returned an incorrect number of gradients (expected {n}, got {len(result)})"
+                f"function {type(self).__name__} returned an incorrect number of gradients "
+                f"(expected {n}, got {len(result)})"
             )
         for i, r in enumerate(result):
             if r is not None and not isinstance(r, Tensor):

@@ -21,8 +21,8 @@ def _tensors(name: str, what: str, value: Any) -> tuple[tuple[Tensor, ...], bool
     for i, t in enumerate(found):
         if not isinstance(t, Tensor):
             raise TypeError(
-                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the value at index {i} has "
-                f"type {type(t)}."
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the value at index {i} "
+                f"has type {type(t)}."
             )
     return found, several
 
@@ -145,7 +145,8 @@ def _vectors(name: str, v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
             raise RuntimeError(
-                f"The vector v can only be None if the user-provided function returns a single Tensor with a single element ({name})."
+                "The vector v can only be None if the user-provided function returns a single Tensor with a single "
+                f"element ({name})."
             )
         return (zeros_like(like[0]) + 1,)
     found, _ = _tensors(name, "v", v)

@@ -92,7 +92,7 @@ class _Switch(_Mode):
         super().__init__()
 
 
-class no_grad(_Switch):  # noqa: N801 - PyTorch's public name
+class no_grad(_Switch):
     """Operations inside are not recorded; their results do not require gradients.
 
     Works as `with no_grad():` and as a decorator, with or without parentheses.
@@ -107,13 +107,13 @@ class no_grad(_Switch):  # noqa: N801 - PyTorch's public name
     _value = False
 
 
-class enable_grad(_Switch):  # noqa: N801 - PyTorch's public name
+class enable_grad(_Switch):
     """Operations inside are recorded even within `no_grad`."""
 
     _value = True
 
 
-class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's public name
+class set_grad_enabled(_Mode):
     """Switch recording to `mode`: at once when called as a function, until the end of a `with` block otherwise."""
 
     def __init__(self, mode: bool) -> None:
@@ -136,7 +136,7 @@ class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's public name
         return super().__call__(function)
 
 
-class inference_mode(_Mode):  # noqa: N801 - PyTorch's public name
+class inference_mode(_Mode):
     """Like `no_grad`; `inference_mode(False)` switches recording back on inside an outer `inference_mode`."""
 
     def __new__(cls, mode: Any = True) -> Any:

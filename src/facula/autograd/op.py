@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from itertools import count
+from itertools import count, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -262,7 +262,7 @@ def op(
 
 
 def calling(this: Op, swapped: bool = False) -> Callable[..., Any]:
-    """The op as a function, which serves as a method, too; `swapped`: called with two arguments, it turns them round."""
+    """The op as a function, which serves as a method, too; `swapped`: it turns its two arguments round."""
     if native is not None:
         found: Callable[..., Any] = native.OpCall(this, swapped)
         return found
@@ -388,7 +388,7 @@ def _clearer(raw: list[Any], error: ValueError) -> Exception:
     if "broadcast" not in str(error):
         return error
     shapes = [a.shape for a in raw if isinstance(a, np.ndarray)]
-    for a, b in zip(shapes, shapes[1:], strict=False):
+    for a, b in pairwise(shapes):
         for i in range(-1, -min(len(a), len(b)) - 1, -1):
             if a[i] != b[i] and 1 not in (a[i], b[i]):
                 return RuntimeError(
@@ -523,9 +523,9 @@ def _promote(this: Op, raw: list[Any]) -> Any:
     if this.promote == "float" and target.category < 2:
         target = _dtype.get_default_dtype()
     half = None
-    if this.wide_numbers and target.itemsize == 2 and any(isinstance(v, (int, float)) for v in values):
-        if target.is_floating_point:
-            half, target = target.numpy, _dtype.float32
+    numbers = any(isinstance(v, (int, float)) for v in values)
+    if this.wide_numbers and numbers and target.itemsize == 2 and target.is_floating_point:
+        half, target = target.numpy, _dtype.float32
     for i, v in enumerate(values):
         if isinstance(v, np.ndarray):
             raw[i] = v if v.dtype == target.numpy else v.astype(target.numpy)
@@ -744,9 +744,9 @@ def refresh(view: Tensor) -> Node | None:
                 )
             if view._requires_grad and view._grad_fn is None:
                 raise RuntimeError(
-                    "A view was created in no_grad mode and its base or another view of its base has been modified inplace "
-                    "since. Whether that is meant to be differentiated is open, so it is forbidden: make both the view and "
-                    "the change inside no_grad, or both outside, or use detach()."
+                    "A view was created in no_grad mode and its base or another view of its base has been modified "
+                    "inplace since. Whether that is meant to be differentiated is open, so it is forbidden: make both "
+                    "the view and the change inside no_grad, or both outside, or use detach()."
                 )
             with enable_grad():
                 t: Any = base

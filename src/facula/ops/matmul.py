@@ -38,7 +38,8 @@ def check_matmul(name: str, a: Any, b: Any) -> None:
     if a.shape[-1] != inner:
         if a.ndim == b.ndim == 2:  # the sentence that PyTorch's users know
             raise RuntimeError(
-                f"[{name}] mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]}): "
+                f"[{name}] mat1 and mat2 shapes cannot be multiplied "
+                f"({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]}): "
                 f"the columns of the first must be as many as the rows of the second: got {a.shape} and {b.shape}"
             )
         raise RuntimeError(

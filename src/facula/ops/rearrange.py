@@ -11,10 +11,10 @@ from .._tensor import Tensor, normalize_dim, wrap
 from ..autograd.op import apply_inplace, op, public, write_out
 from ..kernels.namespace import namespace
 from . import shape
-from .index import _check_index, scatter_into, take_rows
 from .arguments import sizes_of
-from .reshaping import cat, stack
+from .index import _check_index, scatter_into, take_rows
 from .pointwise import where
+from .reshaping import cat, stack
 from .shape import reshape, unslice
 
 Shape = tuple[int, ...]

@@ -58,10 +58,9 @@ class Upsample(Module):
         )
 
     def extra_repr(self) -> str:
-        if self.scale_factor is not None:
-            text = f"scale_factor={self.scale_factor!r}"
-        else:
-            text = f"size={self.size!r}"
+        text = (
+            f"scale_factor={self.scale_factor!r}" if self.scale_factor is not None else f"size={self.size!r}"
+        )
         return f"{text}, mode={self.mode!r}"
 
 

@@ -16,6 +16,10 @@ from .index import assign
 
 
 def _two(name: str, a: Tensor, b: Tensor, dims: tuple[int, int]) -> None:
+    """TypeError unless both are tensors, RuntimeError unless they have as many dimensions as `dims` says."""
+    for i, x in enumerate((a, b), 1):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}(): argument at position {i} must be Tensor, not {x.__class__.__name__}")
     if (a.ndim, b.ndim) != dims:
         raise RuntimeError(
             f"[{name}] needs tensors of {dims[0]} and {dims[1]} dimensions: got {tuple(a.shape)} and "

@@ -25,7 +25,10 @@ def _name(input: Any, other: Any) -> str:
 
 
 def check_matmul(name: str, a: Any, b: Any) -> None:
-    """RuntimeError unless the operands of a matrix product fit together."""
+    """RuntimeError unless the operands of a matrix product fit together, TypeError for what is no array."""
+    for x in (a, b):
+        if not hasattr(x, "ndim"):
+            raise TypeError(f"{name}(): arguments must be Tensors, not {type(x).__name__}")
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(
             f"[{name}] both arguments to matmul need to be at least 1D: got {a.shape} and {b.shape}"

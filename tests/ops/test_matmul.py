@@ -8,7 +8,9 @@ import facula
 
 
 def test_shapes_are_named_with_pytorchs_sentence():
-    with pytest.raises(RuntimeError, match=r"\[linear\] mat1 and mat2 shapes cannot be multiplied \(2x4 and 3x2\)"):
+    with pytest.raises(
+        RuntimeError, match=r"\[linear\] mat1 and mat2 shapes cannot be multiplied \(2x4 and 3x2\)"
+    ):
         facula.nn.functional.linear(facula.ones(2, 4), facula.ones(2, 3))
     with pytest.raises(RuntimeError, match=r"\[matmul\].*got \(2, 3\) and \(2,\)"):
         facula.ones(2, 3) @ facula.ones(2)

@@ -261,6 +261,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "MultiheadAttention": (4, 2),
     "TransformerEncoderLayer": (4, 2),
     "TransformerDecoderLayer": (4, 2),
+    "Transformer": (4, 2, 1, 1, 8, 0.1, "relu", None, None, 1e-5, True),
     "PixelShuffle": (2,),
     "PixelUnshuffle": (2,),
     "ChannelShuffle": (2,),
@@ -271,7 +272,10 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 CLASSES = sorted(
     name
     for name, cls in vars(nn).items()
-    if isinstance(cls, type) and issubclass(cls, nn.Module) and hasattr(torch.nn, name)
+    if isinstance(cls, type)
+    and issubclass(cls, nn.Module)
+    and hasattr(torch.nn, name)
+    and name not in ("TransformerEncoder", "TransformerDecoder")  # they take layers; Transformer holds both
 )
 
 

@@ -1093,3 +1093,19 @@ def _deepcopy_of_views(lib: Any) -> Any:
 )
 def test_copies(case: Any) -> None:
     assert case(facula) == case(torch)
+
+
+@pytest.mark.parametrize("shapes", [((2, 1), (1, 3)), ((3,), (2, 3), ()), (4, (1, 4)), ((0,), (1,))])
+def test_broadcast_shapes(shapes):
+    assert tuple(facula.broadcast_shapes(*shapes)) == tuple(torch.broadcast_shapes(*shapes))
+
+
+def test_broadcast_shapes_that_do_not_fit():
+    for library in (facula, torch):
+        with pytest.raises(RuntimeError):
+            library.broadcast_shapes((2,), (3,))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_dim_order(order):
+    assert facula.zeros(2, 3, 4).permute(order).dim_order() == torch.zeros(2, 3, 4).permute(order).dim_order()

@@ -109,6 +109,8 @@ def name_of_module_class(cls: type) -> tuple[str, str] | None:
 
 
 def _outside_name(module: str) -> str:
+    if module.startswith("facula.nn.modules."):
+        return "torch" + module[len("facula") :]
     return "torchvision" + module[len("facula.vision") :] if module.startswith("facula.vision.") else module
 
 
@@ -118,7 +120,8 @@ def find_module_class(module: str, qualname: str) -> type | None:
 
     found: Any = None
     if module.startswith("torch.nn.") and "." not in qualname:
-        found = vars(nn).get(qualname)
+        # Some, such as the last step of MultiheadAttention, are not exported but stand at the same path.
+        found = vars(nn).get(qualname) or _defined("facula" + module[len("torch") :], qualname)
     elif module.startswith("torchvision."):
         found = _defined("facula.vision" + module[len("torchvision") :], qualname)
     if found is None:

@@ -12,12 +12,8 @@ from ...ops.reshaping import cat
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
-from .linear import Linear
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
-
-
-class NonDynamicallyQuantizableLinear(Linear):
-    """A `Linear` of another name: what PyTorch prints for the last step of `MultiheadAttention`."""
 
 
 def additive(mask: Tensor | None, dtype: Any, name: str) -> Tensor | None:

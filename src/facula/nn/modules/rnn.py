@@ -91,6 +91,8 @@ class _RNNBase(Module):
         self.proj_size = proj_size
         rows = _GATES[mode] * hidden_size
         seen = proj_size or hidden_size
+        # The parameters' names, for each layer and direction: PyTorch keeps them too, and its files hold them.
+        self._all_weights: list[list[str]] = []
         for layer in range(num_layers):
             width = input_size if layer == 0 else seen * (2 if bidirectional else 1)
             for suffix in self._suffixes(layer):
@@ -99,9 +101,15 @@ class _RNNBase(Module):
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 if proj_size:
                     shapes["weight_hr"] = (proj_size, hidden_size)
+                self._all_weights.append([name + suffix for name in shapes])
                 for name, shape in shapes.items():
                     setattr(self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype)))
+        self._flat_weights_names = [name for names in self._all_weights for name in names]
         self.reset_parameters()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # PyTorch keeps the parameters in a list as well, and expects it in a file.
+        return {**vars(self), "_flat_weights": [getattr(self, name) for name in self._flat_weights_names]}
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
@@ -118,13 +126,7 @@ class _RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters, one list for each layer and direction."""
-        kinds = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if self.bias else [])
-        kinds += ["weight_hr"] if self.proj_size else []
-        return [
-            [getattr(self, kind + suffix) for kind in kinds]
-            for layer in range(self.num_layers)
-            for suffix in self._suffixes(layer)
-        ]
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"

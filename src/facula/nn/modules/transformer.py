@@ -33,6 +33,13 @@ def _copies(module: Module, n: int) -> ModuleList:
     return ModuleList([copy.deepcopy(module) for _ in range(n)])
 
 
+def _number_of(activation: Any) -> int:
+    """1 for ReLU, 2 for GELU, 0 for another activation: PyTorch's modules note it, and its files hold it."""
+    if activation is F.relu or type(activation).__name__ == "ReLU":
+        return 1
+    return 2 if activation is F.gelu or type(activation).__name__ == "GELU" else 0
+
+
 class TransformerEncoderLayer(Module):
     """Self-attention, then two linear maps; each with dropout, added to its input and normalised.
 
@@ -78,6 +85,7 @@ class TransformerEncoderLayer(Module):
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, **made)
         self.norm_first = norm_first
+        self.activation_relu_or_gelu = _number_of(_activation(activation))
         self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **made)
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **made)
         self.dropout1 = Dropout(dropout)

@@ -464,3 +464,12 @@ def test_threads_do_not_lose_what_they_add_to_one_gradient() -> None:
 
         _in_threads(4, work)
         assert (w.grad == 100).all()
+
+
+def test_a_view_whose_base_changed_shape_in_place_is_refused():
+    base = t.ones(2, 3, requires_grad=True) * 1
+    row = base[0]
+    base.t_()
+    with pytest.raises(NotImplementedError, match="changed its shape in place"):
+        (row * 2).sum().backward()
+    assert base[0].shape == (2,)  # taken anew it is right

@@ -753,6 +753,11 @@ def refresh(view: Tensor) -> Node | None:
                 for this, rest, nr in view._view:
                     t = apply(this, (t, *rest))
                     t = t[nr] if type(t) is tuple else t
+            if not _same_place(t._array, view._array):
+                raise NotImplementedError(
+                    "[autograd] the base of a view changed its shape in place (as t_() or squeeze_() do): take the "
+                    "view anew after that"
+                )
             view._requires_grad = t._requires_grad
             view._grad_fn = t._grad_fn
             if t._grad_fn is not None:
@@ -760,6 +765,15 @@ def refresh(view: Tensor) -> Node | None:
             view._nr = t._nr
         view._view_version = view._vc[0]
     return view._grad_fn
+
+
+def _same_place(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same elements of the same memory."""
+    if a.shape != b.shape:
+        return False
+    here, there = a.__array_interface__["data"][0], b.__array_interface__["data"][0]
+    steps = all(n <= 1 or s == t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True))
+    return a.size == 0 or (here == there and steps)
 
 
 def rebase(target: Tensor, node: Node) -> None:

@@ -52,7 +52,7 @@ struct OpFacts {
 struct PlanFacts {
   enum Kind { kArgument, kOut, kShape, kDtype };
   struct Rule {
-    int input;
+    int input;            // -1: the rule gives the gradients of all inputs
     object function;
     bool all;             // wants all that is kept, in order
     std::vector<int> at;  // else these

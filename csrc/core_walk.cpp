@@ -212,7 +212,12 @@ class Walk {
         for (const object& value : kept) arguments.push_back(value.ptr());
       else
         for (int k : rule.at) arguments.push_back(kept[k].ptr());
-      grads[rule.input] = check(PyObject_Vectorcall(rule.function.ptr(), arguments.data(), arguments.size(), nullptr));
+      object found = check(PyObject_Vectorcall(rule.function.ptr(), arguments.data(), arguments.size(), nullptr));
+      if (rule.input >= 0) {
+        grads[rule.input] = std::move(found);
+        continue;
+      }
+      for (size_t i = 0; i < grads.size(); ++i) grads[i] = check(PySequence_GetItem(found.ptr(), i));
     }
   }
 

@@ -1,115 +1,23 @@
-// The product is computed in tiles of 6 rows by 16 columns, held in twelve registers: at each k, sixteen numbers of the
-// "wide" side are loaded as two vectors, and six numbers of the "tall" side are broadcast one by one.
-//
-// The wide side is packed into panels [k][16]. The tall side is read where it stands when k is its fast index (a
-// linear layer's weight in the forward pass: packing it would cost a fifth of the work when the batch is 64), else it
-// is packed into strips [k][6]. Which of a and b is wide is chosen by the packing that it costs; when it is a, tiles
-// hold the transposed result and are turned on the way out.
+// Which side of the product is "wide" (tile.h) is chosen by the packing that it costs. The wide side is packed into panels
+// [k][kWide]. The tall side is read where it stands when k is its fast index (a linear layer's weight in the forward pass:
+// packing it would cost a fifth of the work when the batch is 64), else it is packed into strips [k][kTall]. When a is the
+// wide side, tiles hold the transposed result and are turned on the way out.
 #include "gemm.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 
-#include "cpu.h"
 #include "parallel.h"
+#include "tile.h"
 
-#if FACULA_X86
-#include <immintrin.h>
-
-namespace facula {
+namespace facula::FACULA_ISA {
 namespace {
 
-constexpr int64_t kTall = 6, kWide = 16;
 constexpr int64_t kDepth = 1024;      // longest stretch of k that one pass sums; longer sums add up passes
 constexpr int64_t kPanelGroup = 4;    // panels that a thread packs for itself when there are many
 constexpr int64_t kSharedPack = 192 << 10;  // elements of the wide side that are packed once for all threads
 
-// Where a tile goes, and what it starts from.
-struct Target {
-  float* out;
-  int64_t row, column;     // strides in out of the tile's rows and columns
-  const float* row_bias;   // or null
-  const float* column_bias;
-  bool add;                // add to what is there: a later pass over k
-};
-
-// Named accumulators: gcc keeps an array of them on the stack.
-#define FACULA_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
-
-template <int rows, bool packed>
-FACULA_AVX2 void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, int64_t columns,
-                      const Target& to) {
-#define FACULA_ZERO(r) __m256 low##r = _mm256_setzero_ps(), high##r = _mm256_setzero_ps();
-  FACULA_ROWS(FACULA_ZERO)
-#undef FACULA_ZERO
-  const float* tall3 = tall + 3 * stride;
-#define FACULA_STEP(r)                                                                                    \
-  if constexpr (rows > r) {                                                                               \
-    __m256 one = _mm256_broadcast_ss(packed ? tall + r : (r < 3 ? tall + r * stride : tall3 + (r - 3) * stride)); \
-    low##r = _mm256_fmadd_ps(one, left, low##r);                                                          \
-    high##r = _mm256_fmadd_ps(one, right, high##r);                                                       \
-  }
-#pragma GCC unroll 4
-  for (int64_t k = 0; k < depth; ++k) {
-    __m256 left = _mm256_loadu_ps(wide), right = _mm256_loadu_ps(wide + 8);
-    FACULA_ROWS(FACULA_STEP)
-    wide += kWide;
-    tall += packed ? kTall : 1;
-    tall3 += packed ? kTall : 1;
-  }
-#undef FACULA_STEP
-
-  if (to.column == 1 && columns == kWide) {
-#define FACULA_STORE(r)                                                            \
-  if constexpr (rows > r) {                                                        \
-    float* out = to.out + r * to.row;                                              \
-    const float* start = to.add ? out : to.column_bias;                            \
-    if (start) {                                                                   \
-      low##r = _mm256_add_ps(low##r, _mm256_loadu_ps(start));                      \
-      high##r = _mm256_add_ps(high##r, _mm256_loadu_ps(start + 8));                \
-    }                                                                              \
-    _mm256_storeu_ps(out, low##r);                                                 \
-    _mm256_storeu_ps(out + 8, high##r);                                            \
-  }
-    if (!to.row_bias || to.add) {
-      FACULA_ROWS(FACULA_STORE)
-      return;
-    }
-#undef FACULA_STORE
-  }
-  float held[kTall][kWide];
-#define FACULA_HOLD(r)                       \
-  if constexpr (rows > r) {                  \
-    _mm256_storeu_ps(held[r], low##r);       \
-    _mm256_storeu_ps(held[r] + 8, high##r);  \
-  }
-  FACULA_ROWS(FACULA_HOLD)
-#undef FACULA_HOLD
-  for (int64_t c = 0; c < columns; ++c) {
-    float* out = to.out + c * to.column;
-    for (int r = 0; r < rows; ++r) {
-      float start = to.add ? out[r * to.row] : to.row_bias ? to.row_bias[r] : to.column_bias ? to.column_bias[c] : 0.0f;
-      out[r * to.row] = held[r][c] + start;
-    }
-  }
-}
-
-template <bool packed>
-void tile_of(int64_t rows, int64_t depth, const float* tall, int64_t stride, const float* wide, int64_t columns,
-             const Target& to) {
-  switch (rows) {
-    case 1: return tile<1, packed>(depth, tall, stride, wide, columns, to);
-    case 2: return tile<2, packed>(depth, tall, stride, wide, columns, to);
-    case 3: return tile<3, packed>(depth, tall, stride, wide, columns, to);
-    case 4: return tile<4, packed>(depth, tall, stride, wide, columns, to);
-    case 5: return tile<5, packed>(depth, tall, stride, wide, columns, to);
-    default: return tile<6, packed>(depth, tall, stride, wide, columns, to);
-  }
-}
-
-FACULA_AVX2 FACULA_INLINE void transpose8(const float* from, int64_t stride, float* to, int64_t to_stride) {
+#if defined(__AVX__)
+FACULA_INLINE void transpose8(const float* from, int64_t stride, float* to, int64_t to_stride) {
   __m256 a0 = _mm256_loadu_ps(from), a1 = _mm256_loadu_ps(from + stride);
   __m256 a2 = _mm256_loadu_ps(from + 2 * stride), a3 = _mm256_loadu_ps(from + 3 * stride);
   __m256 a4 = _mm256_loadu_ps(from + 4 * stride), a5 = _mm256_loadu_ps(from + 5 * stride);
@@ -131,6 +39,7 @@ FACULA_AVX2 FACULA_INLINE void transpose8(const float* from, int64_t stride, flo
   _mm256_storeu_ps(to + 6 * to_stride, _mm256_permute2f128_ps(a2, a6, 0x31));
   _mm256_storeu_ps(to + 7 * to_stride, _mm256_permute2f128_ps(a3, a7, 0x31));
 }
+#endif
 
 // One side of the product, seen as index i (a row of tall, a column of wide) and depth k.
 struct Side {
@@ -140,31 +49,31 @@ struct Side {
   const float* at(int64_t i, int64_t k) const { return data + i * index + k * depth; }
 };
 
-// Panel [depth][16] of wide columns first .. first + 15, zero beyond the last column.
-FACULA_AVX2 void pack_wide(const Side& side, int64_t first, int64_t k0, int64_t depth, float* to) {
+// Panel [depth][kWide] of wide columns first .. first + kWide - 1, zero beyond the last column.
+void pack_wide(const Side& side, int64_t first, int64_t k0, int64_t depth, float* to) {
   int64_t count = std::min(kWide, side.size - first);
   const float* from = side.at(first, k0);
   int64_t k = 0;
   if (count == kWide && side.index == 1) {
     for (; k < depth; ++k, from += side.depth, to += kWide) {
-      _mm256_storeu_ps(to, _mm256_loadu_ps(from));
-      _mm256_storeu_ps(to + 8, _mm256_loadu_ps(from + 8));
+      store(to, load(from));
+      store(to + kLanes, load(from + kLanes));
     }
     return;
   }
+#if defined(__AVX__)
   if (count == kWide && side.depth == 1) {
-    for (; k + 8 <= depth; k += 8, from += 8, to += 8 * kWide) {
-      transpose8(from, side.index, to, kWide);
-      transpose8(from + 8 * side.index, side.index, to + 8, kWide);
-    }
+    for (; k + 8 <= depth; k += 8, from += 8, to += 8 * kWide)
+      for (int64_t i = 0; i < kWide; i += 8) transpose8(from + i * side.index, side.index, to + i, kWide);
   }
+#endif
   for (; k < depth; ++k, from += side.depth, to += kWide) {
     for (int64_t i = 0; i < count; ++i) to[i] = from[i * side.index];
     for (int64_t i = count; i < kWide; ++i) to[i] = 0.0f;
   }
 }
 
-// Strip [depth][6] of tall rows first .. first + 5.
+// Strip [depth][kTall] of tall rows from `first` on.
 void pack_tall(const Side& side, int64_t first, int64_t k0, int64_t depth, float* to) {
   int64_t count = std::min(kTall, side.size - first);
   const float* from = side.at(first, k0);
@@ -172,33 +81,13 @@ void pack_tall(const Side& side, int64_t first, int64_t k0, int64_t depth, float
     for (int64_t i = 0; i < count; ++i) to[i] = from[i * side.index];
 }
 
-// Working memory that a thread keeps between calls. The calling thread's shared buffers and a worker's own differ.
-class Buffer {
- public:
-  float* reserve(int64_t count) {
-    if (count > capacity) {
-      memory.reset(static_cast<float*>(::operator new(count * sizeof(float), std::align_val_t{64})));
-      capacity = count;
-    }
-    return memory.get();
-  }
-
- private:
-  struct Release {
-    void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
-  };
-  std::unique_ptr<float, Release> memory;
-  int64_t capacity = 0;
-};
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // About four pieces a thread: enough to even out, few enough to cost nothing.
 int64_t even_grain(int64_t count) { return std::max<int64_t>(1, count / (num_threads() * 4)); }
 
 // out(i of tall, j of wide), with strides in out: sums over one stretch of k.
 void pass(const Side& tall, const Side& wide, int64_t k0, int64_t depth, float* out, int64_t tall_stride,
-          int64_t wide_stride, const float* tall_bias, const float* wide_bias) {
+          int64_t wide_stride, const float* tall_bias, const float* wide_bias, bool relu) {
   static thread_local Buffer tall_shared, wide_shared;
   const int64_t strips = ceil_div(tall.size, kTall), panels = ceil_div(wide.size, kWide);
   const bool pack = tall.depth != 1;
@@ -213,7 +102,7 @@ void pass(const Side& tall, const Side& wide, int64_t k0, int64_t depth, float* 
   auto one = [&](int64_t strip, int64_t panel, const float* wide_packed) {
     int64_t i = strip * kTall, j = panel * kWide;
     Target to{out + i * tall_stride + j * wide_stride, tall_stride, wide_stride, tall_bias ? tall_bias + i : nullptr,
-              wide_bias ? wide_bias + j : nullptr, k0 > 0};
+              wide_bias ? wide_bias + j : nullptr, k0 > 0, relu};
     int64_t rows = std::min(kTall, tall.size - i), columns = std::min(kWide, wide.size - j);
     if (pack)
       tile_of<true>(rows, depth, tall_packed + strip * depth * kTall, 0, wide_packed, columns, to);
@@ -246,11 +135,11 @@ void pass(const Side& tall, const Side& wide, int64_t k0, int64_t depth, float* 
 
 }  // namespace
 
-void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, float* out) {
+void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, bool relu, float* out) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) out[i * n + j] = bias ? bias[j] : 0.0f;
+      for (int64_t j = 0; j < n; ++j) out[i * n + j] = bias && !(relu && bias[j] <= 0.0f) ? bias[j] : 0.0f;
     return;
   }
   const Side rows{a.data, m, a.row, a.column}, columns{b.data, n, b.column, b.row};
@@ -261,18 +150,11 @@ void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bia
   for (int64_t k0 = 0; k0 < k; k0 += depth) {
     int64_t here = std::min(depth, k - k0);
     if (b_wide <= a_wide)
-      pass(rows, columns, k0, here, out, n, 1, nullptr, bias);
+      pass(rows, columns, k0, here, out, n, 1, nullptr, bias, relu && k0 + here == k);
     else
-      pass(columns, rows, k0, here, out, 1, n, bias, nullptr);
+      pass(columns, rows, k0, here, out, 1, n, bias, nullptr, relu && k0 + here == k);
   }
 }
 
-}  // namespace facula
+}  // namespace facula::FACULA_ISA
 
-#else  // no AVX2 in this build: the adapters decline before they come here
-
-namespace facula {
-void sgemm(int64_t, int64_t, int64_t, Matrix, Matrix, const float*, float*) { std::abort(); }
-}  // namespace facula
-
-#endif

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu.h"
+
 namespace facula {
 
 // A matrix in memory: element (i, j) is data[i * row + j * column]; one of the strides is 1.
@@ -10,8 +12,9 @@ struct Matrix {
   int64_t row, column;
 };
 
-// out[m, n] = bias[n] + sum over k of a[m, k] * b[k, n]; out is row-major and dense, bias may be null. Needs
-// cpu::has_avx2().
-void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, float* out);
+FACULA_KERNELS(
+    // out[m, n] = bias[n] + sum over k of a[m, k] * b[k, n], and 0 instead of negative numbers if relu; out is row-major
+    // and dense, bias may be null.
+    void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, bool relu, float* out);)
 
 }  // namespace facula

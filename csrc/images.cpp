@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "cpu.h"
 #include "parallel.h"
+#include "simd.h"
 
-namespace facula {
+namespace facula::FACULA_ISA {
 namespace {
 
 // Divided, not multiplied by a reciprocal: the last bit is then that of the operations done one by one.
 template <bool normalize>
-FACULA_INLINE void convert(const uint8_t* from, int64_t stride, int64_t count, float mean, float deviation, float* out) {
+void convert(const uint8_t* from, int64_t stride, int64_t count, float mean, float deviation, float* out) {
   if (stride == 1) {
     for (int64_t i = 0; i < count; ++i) {
       float value = static_cast<float>(static_cast<int>(from[i])) / 255.0f;
@@ -24,25 +24,12 @@ FACULA_INLINE void convert(const uint8_t* from, int64_t stride, int64_t count, f
   }
 }
 
-using Convert = void (*)(const uint8_t*, int64_t, int64_t, float, float, float*);
-
-FACULA_AVX2 void scale_avx2(const uint8_t* f, int64_t s, int64_t n, float m, float d, float* o) {
-  convert<false>(f, s, n, m, d, o);
-}
-FACULA_AVX2 void normalize_avx2(const uint8_t* f, int64_t s, int64_t n, float m, float d, float* o) {
-  convert<true>(f, s, n, m, d, o);
-}
-void scale_plain(const uint8_t* f, int64_t s, int64_t n, float m, float d, float* o) { convert<false>(f, s, n, m, d, o); }
-void normalize_plain(const uint8_t* f, int64_t s, int64_t n, float m, float d, float* o) {
-  convert<true>(f, s, n, m, d, o);
-}
-
 }  // namespace
 
 void images_to_float(const uint8_t* images, const int64_t* indices, int64_t batch, int64_t pixels, int64_t channels,
                      const float* mean, const float* deviation, float* out) {
   const int64_t size = pixels * channels;
-  const Convert one = cpu::has_avx2() ? (mean ? normalize_avx2 : scale_avx2) : (mean ? normalize_plain : scale_plain);
+  const auto one = mean ? convert<true> : convert<false>;
   const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, size));
   parallel_for(batch, grain, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
@@ -54,4 +41,4 @@ void images_to_float(const uint8_t* images, const int64_t* indices, int64_t batc
   });
 }
 
-}  // namespace facula
+}  // namespace facula::FACULA_ISA

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu.h"
 #include "parallel.h"
+#include "simd.h"
 
-namespace facula {
+namespace facula::FACULA_ISA {
 namespace {
 
 constexpr int64_t kChunk = 16384;  // elements: some 200 KB of operands, and microseconds of work
@@ -27,15 +27,8 @@ std::vector<Piece> pieces(const std::vector<Parameter>& parameters) {
   return all;
 }
 
-// a * b + c; one rounding where the hardware does that.
-template <bool fused, typename T>
-FACULA_INLINE T multiply_add(T a, T b, T c) {
-  if constexpr (fused) return std::fma(a, b, c);
-  return a * b + c;
-}
-
-template <bool fused, bool momentum, typename T>
-FACULA_INLINE void sgd_body(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
+template <bool momentum, typename T>
+void sgd_body(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
   const T step = static_cast<T>(-o.lr), decay = static_cast<T>(o.weight_decay), keep = static_cast<T>(o.momentum),
           take = static_cast<T>(1 - o.dampening), sign = o.maximize ? T(-1) : T(1);
   const bool first = p.first, nesterov = o.nesterov;
@@ -43,18 +36,18 @@ FACULA_INLINE void sgd_body(const SgdParameter<T>& p, int64_t begin, int64_t end
   const T* __restrict gradient = p.gradient;
   T* __restrict buffer = p.buffer;
   for (int64_t i = begin; i < end; ++i) {
-    T g = multiply_add<fused>(value[i], decay, gradient[i] * sign);
+    T g = fma(value[i], decay, gradient[i] * sign);
     if constexpr (momentum) {
-      T held = first ? g : multiply_add<fused>(g, take, buffer[i] * keep);
+      T held = first ? g : fma(g, take, buffer[i] * keep);
       buffer[i] = held;
-      g = nesterov ? multiply_add<fused>(held, keep, g) : held;
+      g = nesterov ? fma(held, keep, g) : held;
     }
-    value[i] = multiply_add<fused>(g, step, value[i]);
+    value[i] = fma(g, step, value[i]);
   }
 }
 
-template <bool fused, bool amsgrad, typename T>
-FACULA_INLINE void adam_body(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
+template <bool amsgrad, typename T>
+void adam_body(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
   const T decay = static_cast<T>(o.decoupled ? 0 : o.weight_decay);
   const T shrink = static_cast<T>(o.decoupled ? 1 - o.lr * o.weight_decay : 1);
   const T weight = static_cast<T>(1 - o.beta1), beta2 = static_cast<T>(o.beta2);
@@ -71,9 +64,9 @@ FACULA_INLINE void adam_body(const AdamParameter<T>& p, int64_t begin, int64_t e
   for (int64_t i = begin; i < end; ++i) {
     T g = gradient[i] * sign;
     T v = value[i] * shrink;
-    g = multiply_add<fused>(v, decay, g);
-    T m = multiply_add<fused>(slope, g - mean[i], light ? mean[i] : g);
-    T s = multiply_add<fused>(rest2 * g, g, square[i] * beta2);
+    g = fma(v, decay, g);
+    T m = fma(slope, g - mean[i], light ? mean[i] : g);
+    T s = fma(rest2 * g, g, square[i] * beta2);
     mean[i] = m;
     square[i] = s;
     if constexpr (amsgrad) {
@@ -84,40 +77,27 @@ FACULA_INLINE void adam_body(const AdamParameter<T>& p, int64_t begin, int64_t e
   }
 }
 
-template <typename T>
-FACULA_AVX2 void sgd_avx2(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
-  p.buffer ? sgd_body<true, true>(p, begin, end, o) : sgd_body<true, false>(p, begin, end, o);
-}
-template <typename T>
-void sgd_plain(const SgdParameter<T>& p, int64_t begin, int64_t end, const SgdOptions& o) {
-  p.buffer ? sgd_body<false, true>(p, begin, end, o) : sgd_body<false, false>(p, begin, end, o);
-}
-template <typename T>
-FACULA_AVX2 void adam_avx2(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
-  p.largest ? adam_body<true, true>(p, begin, end, o) : adam_body<true, false>(p, begin, end, o);
-}
-template <typename T>
-void adam_plain(const AdamParameter<T>& p, int64_t begin, int64_t end, const AdamOptions& o) {
-  p.largest ? adam_body<false, true>(p, begin, end, o) : adam_body<false, false>(p, begin, end, o);
-}
-
 }  // namespace
 
 template <typename T>
 void sgd_step(const std::vector<SgdParameter<T>>& parameters, const SgdOptions& options) {
   const std::vector<Piece> all = pieces(parameters);
-  const auto step = cpu::has_avx2() ? sgd_avx2<T> : sgd_plain<T>;
   parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) step(parameters[all[i].parameter], all[i].begin, all[i].end, options);
+    for (int64_t i = begin; i < end; ++i) {
+      const SgdParameter<T>& p = parameters[all[i].parameter];
+      (p.buffer ? sgd_body<true, T> : sgd_body<false, T>)(p, all[i].begin, all[i].end, options);
+    }
   });
 }
 
 template <typename T>
 void adam_step(const std::vector<AdamParameter<T>>& parameters, const AdamOptions& options) {
   const std::vector<Piece> all = pieces(parameters);
-  const auto step = cpu::has_avx2() ? adam_avx2<T> : adam_plain<T>;
   parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) step(parameters[all[i].parameter], all[i].begin, all[i].end, options);
+    for (int64_t i = begin; i < end; ++i) {
+      const AdamParameter<T>& p = parameters[all[i].parameter];
+      (p.largest ? adam_body<true, T> : adam_body<false, T>)(p, all[i].begin, all[i].end, options);
+    }
   });
 }
 
@@ -126,4 +106,4 @@ template void sgd_step<double>(const std::vector<SgdParameter<double>>&, const S
 template void adam_step<float>(const std::vector<AdamParameter<float>>&, const AdamOptions&);
 template void adam_step<double>(const std::vector<AdamParameter<double>>&, const AdamOptions&);
 
-}  // namespace facula
+}  // namespace facula::FACULA_ISA

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu.h"
+
 namespace facula {
 
 template <typename T>
@@ -20,9 +22,6 @@ struct SgdOptions {
 };
 
 template <typename T>
-void sgd_step(const std::vector<SgdParameter<T>>& parameters, const SgdOptions& options);
-
-template <typename T>
 struct AdamParameter {
   T* value;
   const T* gradient;
@@ -36,7 +35,8 @@ struct AdamOptions {
   bool decoupled, maximize;  // decoupled: AdamW's weight decay
 };
 
-template <typename T>
-void adam_step(const std::vector<AdamParameter<T>>& parameters, const AdamOptions& options);
+FACULA_KERNELS(
+    template <typename T> void sgd_step(const std::vector<SgdParameter<T>>& parameters, const SgdOptions& options);
+    template <typename T> void adam_step(const std::vector<AdamParameter<T>>& parameters, const AdamOptions& options);)
 
 }  // namespace facula

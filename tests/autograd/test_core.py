@@ -19,6 +19,7 @@ import pytest
 
 import facula as t
 from facula._core import native
+from facula.autograd.op import OPS, op
 
 needs_native = pytest.mark.skipif(native is None, reason="the compiled extension is not there")
 
@@ -130,6 +131,7 @@ PURE = """
     import pickle, copy
     import facula as t
     from facula._core import native
+from facula.autograd.op import OPS, op
     assert native is None
     x = t.ones(3, requires_grad=True)
     x.note = "mine"
@@ -308,3 +310,25 @@ def test_fields_and_user_attributes() -> None:
     assert (y.grad_fn.seq < (y * 2).grad_fn.seq) and y._version == 0
     with pytest.raises(AttributeError):
         y.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("core", [True, False], ids=["native", "python"])
+def test_a_joint_rule_gives_the_gradients_of_all_inputs(core):
+    def both(a, b, /, k):
+        return a * b * k
+
+    product = op()(both)
+    OPS.pop("both")  # the tests of all ops need not know of it
+    product.joint_vjp(lambda g, a, b, k: (g * b * k, g * a * k))
+    if native is not None:
+        native.enable_core(core)
+    try:
+        a, b = t.tensor([1.0, 2.0], requires_grad=True), t.tensor([3.0, 5.0], requires_grad=True)
+        product(a, b, 2.0).sum().backward()
+        assert a.grad.tolist() == [6, 10] and b.grad.tolist() == [2, 4]
+        assert t.autograd.grad(product(b.detach(), a, 2.0).sum(), a)[0].tolist() == [6, 10]
+        (first,) = t.autograd.grad(product(a, a, 1.0).sum(), a, create_graph=True)
+        assert t.autograd.grad(first.sum(), a)[0].tolist() == [2, 2]
+    finally:
+        if native is not None:
+            native.enable_core(True)

@@ -1,4 +1,4 @@
-"""Fixtures for the kernels: threads, and the path for processors without AVX2."""
+"""Fixtures for the kernels: threads and instruction sets."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     cpu.set_num_threads(before)
 
 
-@pytest.fixture(params=["avx2", "portable"])
-def path(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The test runs on AVX2 (where there is) and on the portable code."""
+@pytest.fixture(params=["base", "avx2", "avx512"])
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The test runs on every instruction set that this processor has."""
     if cpu.native is None:
         pytest.skip("no native kernels in this installation")
-    cpu.native.set_avx2(request.param == "avx2")
+    before = cpu.native.isa()
+    if not cpu.native.set_isa(request.param):
+        pytest.skip(f"this processor has no {request.param}")
     yield request.param
-    cpu.native.set_avx2(True)
+    cpu.native.set_isa(before)
 
 
 @pytest.fixture
-def avx2() -> None:
-    """Skips where the kernels that exist for AVX2 only would decline."""
-    if cpu.native is None or not cpu.native.has_avx2():
-        pytest.skip("needs the native kernels and AVX2")
+def native() -> None:
+    """Skips where the kernels would decline."""
+    if cpu.native is None:
+        pytest.skip("no native kernels in this installation")
 
 
 @pytest.fixture

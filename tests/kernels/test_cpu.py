@@ -94,7 +94,7 @@ PARALLEL = "x = np.ones((64, 784), np.float32); w = np.ones((512, 784), np.float
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_has_threads_of_its_own(avx2):
+def test_a_forked_child_has_threads_of_its_own(native):
     out = _run(f"""
 import os, sys
 import numpy as np
@@ -113,7 +113,7 @@ print("both")
     assert out == "both"
 
 
-def test_kernels_may_be_called_from_several_threads_at_once(avx2, rng):
+def test_kernels_may_be_called_from_several_threads_at_once(native, rng):
     before = cpu.get_num_threads()
     cpu.set_num_threads(2)
     x, w = rng.standard_normal((64, 300), np.float32), rng.standard_normal((200, 300), np.float32)

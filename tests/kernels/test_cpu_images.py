@@ -7,7 +7,7 @@ import pytest
 
 from facula.kernels import cpu
 
-pytestmark = pytest.mark.usefixtures("path")
+pytestmark = pytest.mark.usefixtures("isa")
 
 
 def one_by_one(images, indices, mean, std):

@@ -7,7 +7,7 @@ import pytest
 
 from facula.kernels import cpu
 
-pytestmark = pytest.mark.usefixtures("avx2")
+pytestmark = pytest.mark.usefixtures("isa")
 
 # Tiles are 6 by 16, transposes 8 by 8, one pass sums 1024 products: sizes around each, and empty ones.
 SHAPES = [

@@ -7,7 +7,7 @@ import pytest
 
 from facula.kernels import cpu
 
-pytestmark = pytest.mark.usefixtures("path")
+pytestmark = pytest.mark.usefixtures("isa")
 
 SHAPES = [(7,), (3, 5), (), (0, 2), (40_001,)]
 SGD_DEFAULTS = {

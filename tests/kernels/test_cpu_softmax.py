@@ -7,7 +7,7 @@ import pytest
 
 from facula.kernels import cpu
 
-pytestmark = pytest.mark.usefixtures("path")
+pytestmark = pytest.mark.usefixtures("isa")
 
 SHAPES = [(1, 1), (64, 10), (5, 8), (3, 7), (2, 3, 17), (9,), (0, 4), (4, 0), (2000, 33)]
 

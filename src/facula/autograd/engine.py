@@ -286,7 +286,8 @@ def _walk(
             for nr in range(node.n_outputs):
                 if (node, nr) in goal:
                     found[(node, nr)] = g if node.n_outputs == 1 else g[nr]
-        if plain and g is not None and node.plan is not None and not (node.hooks or node.op.sequence):
+        plan = node.plan
+        if plain and g is not None and plan is not None and not (node.hooks or node.op.sequence or plan.joint):
             _step(node, g, pending, arrived)
             if not keep:
                 node.release()

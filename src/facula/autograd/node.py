@@ -98,7 +98,10 @@ class Node(NodeBase):
             return list(rule(g, *(kept if at is None else [kept[k] for k in at])))
         grads: list[Any] = [None] * len(self.edges)
         for i, rule, at in plan.rules:
-            if wanted is None or wanted[i]:
+            if i < 0:  # a joint rule
+                if wanted is None or any(wanted):
+                    grads = list(rule(g, *kept) if at is None else rule(g, *[kept[k] for k in at]))
+            elif wanted is None or wanted[i]:
                 grads[i] = rule(g, *kept) if at is None else rule(g, *[kept[k] for k in at])
         return grads
 

@@ -56,24 +56,26 @@ class OpFunction(Protocol):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def vjp(self, **rules: Callable[..., Any]) -> None: ...
+    def joint_vjp(self, rule: Callable[..., Any]) -> None: ...
     def kernel(self, array_type: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 
 
 class Plan(PlanBase):
     """What to keep and which rules to run, for one set of inputs that need gradients."""
 
-    __slots__ = ("fetch", "keeps_arrays", "live", "names", "node_type", "out_at", "rules")
+    __slots__ = ("fetch", "joint", "keeps_arrays", "live", "names", "node_type", "out_at", "rules")
 
     def __init__(self, op: Op, mask: int) -> None:
         self.live = tuple(i for i in range(op.n_arrays) if mask >> i & 1)
         self.node_type = op.node_type(()) if isinstance(op.grad_name, str) else None
         names: list[str] = []
         found = []
-        for i in self.live:
+        self.joint = op.joint
+        for i in self.live[:1] if op.joint else self.live:
             rule, wanted = op.rules.get(op.names[i]) or _missing_rule(op, op.names[i])
             names.extend(w for w in wanted if w not in names)
-            found.append((i, rule, wanted))
-        # Where each rule finds what it asks for; None: all that is kept, in order.
+            found.append((-1 if op.joint else i, rule, wanted))
+        # The input (-1: all); the rule; where it finds what it asks for (None: all that is kept, in order).
         self.rules: list[tuple[int, Callable[..., Any], tuple[int, ...] | None]] = [
             (i, rule, None if list(wanted) == names else tuple(names.index(w) for w in wanted))
             for i, rule, wanted in found
@@ -120,6 +122,7 @@ class Op(OpBase):
         self.sequence = sequence
         self.differentiable = differentiable
         self.rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self.joint = False  # one rule gives the gradients of all inputs together
         self.kept_outputs: tuple[int, ...] | None = (
             None  # of several outputs those that rules read; None: all
         )
@@ -145,6 +148,14 @@ class Op(OpBase):
                 self.source_of(w)
             self.rules[name] = (rule, wanted)
         self.plans.clear()
+
+    def joint_vjp(self, rule: Callable[..., Any]) -> None:
+        """Set one rule for all inputs: `rule(g, *names)` returns a tuple with a gradient, or None, for each.
+
+        It runs if any of them is needed: for kernels that get them all from one pass over memory.
+        """
+        self.vjp(**dict.fromkeys(self.names[: self.n_arrays], rule))
+        self.joint = True
 
     def kernel(self, array_type: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator: override the definition for arrays of `array_type`; returning NotImplemented declines."""
@@ -280,6 +291,7 @@ def _dress(call: Any, forward: Callable[..., Any], this: Op) -> None:
     call.__wrapped__ = forward  # where `help` and `inspect.signature` look
     call.op = this
     call.vjp = this.vjp
+    call.joint_vjp = this.joint_vjp
     call.kernel = this.kernel
 
 

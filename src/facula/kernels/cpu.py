@@ -40,8 +40,7 @@ def describe() -> str:
     """
     if native is None:
         return "no native kernels (installed without a C++ compiler): everything works, more slowly"
-    instructions = "AVX2" if native.has_avx2() else "portable"
-    return f"native kernels ({instructions}), {threads_text(get_num_threads())}"
+    return f"native kernels ({native.isa()}), {threads_text(get_num_threads())}"
 
 
 def threads_text(count: int) -> str:

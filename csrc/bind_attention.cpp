@@ -1,0 +1,11 @@
+// Attention as Python functions.
+#define NO_IMPORT_ARRAY
+#include "bind.h"
+
+#include "arrays.h"
+
+namespace facula {
+
+void bind_attention(nb::module_&) {}
+
+}  // namespace facula

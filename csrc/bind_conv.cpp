@@ -1,0 +1,11 @@
+// Convolutions as Python functions.
+#define NO_IMPORT_ARRAY
+#include "bind.h"
+
+#include "arrays.h"
+
+namespace facula {
+
+void bind_conv(nb::module_&) {}
+
+}  // namespace facula

@@ -1,0 +1,11 @@
+// The caching allocator as Python functions.
+#define NO_IMPORT_ARRAY
+#include "bind.h"
+
+#include "arrays.h"
+
+namespace facula {
+
+void bind_memory(nb::module_&) {}
+
+}  // namespace facula

@@ -1,0 +1,11 @@
+// Normalisation as Python functions.
+#define NO_IMPORT_ARRAY
+#include "bind.h"
+
+#include "arrays.h"
+
+namespace facula {
+
+void bind_norm(nb::module_&) {}
+
+}  // namespace facula

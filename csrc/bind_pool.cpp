@@ -1,0 +1,11 @@
+// Pooling as Python functions.
+#define NO_IMPORT_ARRAY
+#include "bind.h"
+
+#include "arrays.h"
+
+namespace facula {
+
+void bind_pool(nb::module_&) {}
+
+}  // namespace facula

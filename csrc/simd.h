@@ -1,0 +1,239 @@
+// Vectors as wide as the instruction set that this file is compiled for: the one place that knows about instructions.
+// For kernel files only (see cpu.h). Arithmetic, comparison and `mask ? a : b` are those of the compiler's vector types;
+// a comparison gives a vector of integers, -1 where true.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "cpu.h"
+
+#ifndef FACULA_ISA
+#error "simd.h is for files that are compiled once for each instruction set"
+#endif
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define FACULA_BYTES 64
+#define FACULA_REGISTERS 32
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define FACULA_BYTES 32
+#define FACULA_REGISTERS 16
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define FACULA_BYTES 16
+#define FACULA_REGISTERS 32
+#else
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#define FACULA_BYTES 16
+#define FACULA_REGISTERS 16
+#endif
+
+#if defined(__FMA__) || defined(__aarch64__)
+#define FACULA_FMA 1
+#else
+#define FACULA_FMA 0
+#endif
+
+namespace facula::FACULA_ISA {
+
+typedef float Float __attribute__((vector_size(FACULA_BYTES)));
+typedef int32_t Int __attribute__((vector_size(FACULA_BYTES)));
+typedef double Double __attribute__((vector_size(FACULA_BYTES)));
+typedef int64_t Long __attribute__((vector_size(FACULA_BYTES)));
+
+constexpr int64_t kLanes = FACULA_BYTES / 4;        // floats in a vector
+constexpr int64_t kDoubleLanes = FACULA_BYTES / 8;  // doubles in a vector
+constexpr int64_t kRegisters = FACULA_REGISTERS;
+
+// ---- memory ----------------------------------------------------------------------------------------------------------
+
+FACULA_INLINE Float load(const float* p) {
+  Float v;
+  std::memcpy(&v, p, sizeof v);  // one unaligned load
+  return v;
+}
+FACULA_INLINE Int load(const int32_t* p) {
+  Int v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+FACULA_INLINE Double load(const double* p) {
+  Double v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+FACULA_INLINE void store(float* p, Float v) { std::memcpy(p, &v, sizeof v); }
+FACULA_INLINE void store(int32_t* p, Int v) { std::memcpy(p, &v, sizeof v); }
+FACULA_INLINE void store(double* p, Double v) { std::memcpy(p, &v, sizeof v); }
+
+FACULA_INLINE Float broadcast(float x) { return Float{} + x; }
+FACULA_INLINE Int broadcast(int32_t x) { return Int{} + x; }
+FACULA_INLINE Double broadcast(double x) { return Double{} + x; }
+
+FACULA_INLINE Int lane_numbers() {
+  Int v{};
+  for (int i = 0; i < kLanes; ++i) v[i] = i;
+  return v;
+}
+
+// -1 in the first n lanes (all, if n is larger), else 0.
+FACULA_INLINE Int first_lanes(int64_t n) {
+  return broadcast(static_cast<int32_t>(n < kLanes ? n : kLanes)) > lane_numbers();
+}
+
+// The first n floats, n < kLanes; 0 in the other lanes. Nothing beyond p[n - 1] is touched.
+FACULA_INLINE Float load_first(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return (Float)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  return (Float)_mm256_maskload_ps(p, (__m256i)first_lanes(n));
+#else
+  Float v{};
+  std::memcpy(&v, p, n * sizeof(float));
+  return v;
+#endif
+}
+FACULA_INLINE void store_first(float* p, Float v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)v);
+#else
+  std::memcpy(p, &v, n * sizeof(float));
+#endif
+}
+
+// A store that does not read the line into the cache first; p is aligned to FACULA_BYTES. For results that are larger
+// than the cache; end with stream_fence().
+FACULA_INLINE void stream(float* p, Float v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, (__m256)v);
+#elif defined(__x86_64__)
+  _mm_stream_ps(p, (__m128)v);
+#else
+  store(p, v);
+#endif
+}
+FACULA_INLINE void stream_fence() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+// ---- arithmetic ------------------------------------------------------------------------------------------------------
+
+// a * b + c, rounded once where FACULA_FMA.
+FACULA_INLINE Float fma(Float a, Float b, Float c) {
+#if defined(__AVX512F__)
+  return (Float)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (Float)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (Float)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+FACULA_INLINE Double fma(Double a, Double b, Double c) {
+#if defined(__AVX512F__)
+  return (Double)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+  return (Double)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+  return (Double)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+// c - a * b, likewise.
+FACULA_INLINE Float fnma(Float a, Float b, Float c) { return fma(-a, b, c); }
+
+// The same for single numbers, so that what is left over at the end rounds alike.
+FACULA_INLINE float fma(float a, float b, float c) { return FACULA_FMA ? std::fma(a, b, c) : a * b + c; }
+FACULA_INLINE double fma(double a, double b, double c) { return FACULA_FMA ? std::fma(a, b, c) : a * b + c; }
+
+// The second operand where either is NaN.
+FACULA_INLINE Float max(Float a, Float b) { return a > b ? a : b; }
+FACULA_INLINE Float min(Float a, Float b) { return a < b ? a : b; }
+
+FACULA_INLINE Float sqrt(Float v) {
+#if defined(__AVX512F__)
+  return (Float)_mm512_sqrt_ps((__m512)v);
+#elif defined(__AVX2__)
+  return (Float)_mm256_sqrt_ps((__m256)v);
+#elif defined(__x86_64__)
+  return (Float)_mm_sqrt_ps((__m128)v);
+#else
+  for (int i = 0; i < kLanes; ++i) v[i] = std::sqrt(v[i]);
+  return v;
+#endif
+}
+
+// To the nearest integer, ties to even; |v| < 2^22 where there is no instruction for it.
+FACULA_INLINE Float round(Float v) {
+#if defined(__AVX512F__)
+  return (Float)_mm512_roundscale_ps((__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (Float)_mm256_round_ps((__m256)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__)
+  return (Float)vrndnq_f32((float32x4_t)v);
+#else
+  const Float magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it leaves no bits for a fraction
+  return (v + magic) - magic;
+#endif
+}
+FACULA_INLINE Int to_int(Float v) { return __builtin_convertvector(v, Int); }  // towards zero
+FACULA_INLINE Float to_float(Int v) { return __builtin_convertvector(v, Float); }
+
+FACULA_INLINE Float abs(Float v) { return (Float)((Int)v & 0x7fffffff); }
+
+// ---- one number of all lanes -----------------------------------------------------------------------------------------
+
+FACULA_INLINE float sum(Float v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)v);
+#elif defined(__x86_64__)
+#if defined(__AVX2__)
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+#else
+  __m128 s = (__m128)v;
+#endif
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+#else
+  float total = 0;
+  for (int i = 0; i < kLanes; ++i) total += v[i];
+  return total;
+#endif
+}
+FACULA_INLINE double sum(Double v) {
+  double total = 0;
+  for (int i = 0; i < kDoubleLanes; ++i) total += v[i];
+  return total;
+}
+FACULA_INLINE float largest(Float v) {
+  float most = v[0];
+  for (int i = 1; i < kLanes; ++i) most = most > v[i] ? most : v[i];
+  return most;
+}
+FACULA_INLINE bool any(Int mask) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask((__m512i)mask) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps((__m256)mask) != 0;
+#elif defined(__x86_64__)
+  return _mm_movemask_ps((__m128)mask) != 0;
+#else
+  bool found = false;
+  for (int i = 0; i < kLanes; ++i) found |= mask[i] != 0;
+  return found;
+#endif
+}
+
+}  // namespace facula::FACULA_ISA

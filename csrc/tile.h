@@ -1,0 +1,123 @@
+// The inner loop of every product: a tile of kTall rows by kWide columns held in registers. At each k two vectors of the
+// "wide" side are loaded, and kTall numbers of the "tall" side are broadcast one by one.
+#pragma once
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include "simd.h"
+
+namespace facula::FACULA_ISA {
+
+// Of 32 registers 24 hold the tile, of 16 twelve.
+constexpr int64_t kTall = kRegisters == 32 ? 12 : 6, kWide = 2 * kLanes;
+
+// Named accumulators: gcc keeps an array of them on the stack. Rows beyond kTall are never used, and cost nothing.
+#define FACULA_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+// Where a tile goes, and what it starts from.
+struct Target {
+  float* out;
+  int64_t row, column;     // strides in out of the tile's rows and columns
+  const float* row_bias;   // or null
+  const float* column_bias;
+  bool add;                // add to what is there: a later pass over k
+  bool relu;               // negative results become 0
+};
+
+// Sums over `depth` numbers. wide: panel [depth][kWide]. tall: if packed, strip [depth][kTall]; else row r begins at
+// tall + r * stride, and k is its fast index.
+template <int rows, bool packed>
+void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, int64_t columns, const Target& to) {
+#define FACULA_ZERO(r) Float low##r{}, high##r{};
+  FACULA_ROWS(FACULA_ZERO)
+#undef FACULA_ZERO
+  // Few base addresses, so that they stay in registers.
+  const float *tall3 = tall + 3 * stride, *tall6 = tall + 6 * stride, *tall9 = tall + 9 * stride;
+#define FACULA_STEP(r)                                                                                            \
+  if constexpr (rows > r) {                                                                                       \
+    const float* from = packed ? tall + r                                                                         \
+                        : (r < 3 ? tall + r * stride : r < 6 ? tall3 + (r - 3) * stride                           \
+                                                     : r < 9 ? tall6 + (r - 6) * stride : tall9 + (r - 9) * stride); \
+    const Float one = broadcast(*from);                                                                           \
+    low##r = fma(one, left, low##r);                                                                              \
+    high##r = fma(one, right, high##r);                                                                           \
+  }
+#pragma GCC unroll 4
+  for (int64_t k = 0; k < depth; ++k) {
+    const Float left = load(wide), right = load(wide + kLanes);
+    FACULA_ROWS(FACULA_STEP)
+    wide += kWide;
+    const int64_t next = packed ? kTall : 1;
+    tall += next, tall3 += next, tall6 += next, tall9 += next;
+  }
+#undef FACULA_STEP
+
+  if (to.column == 1 && columns == kWide && (!to.row_bias || to.add)) {
+#define FACULA_STORE(r)                                                            \
+  if constexpr (rows > r) {                                                        \
+    float* out = to.out + r * to.row;                                              \
+    const float* start = to.add ? out : to.column_bias;                            \
+    if (start) low##r = low##r + load(start), high##r = high##r + load(start + kLanes); \
+    if (to.relu) {                                                                 \
+      low##r = low##r <= 0.0f ? Float{} : low##r;                                  \
+      high##r = high##r <= 0.0f ? Float{} : high##r;                               \
+    }                                                                              \
+    store(out, low##r);                                                            \
+    store(out + kLanes, high##r);                                                  \
+  }
+    FACULA_ROWS(FACULA_STORE)
+#undef FACULA_STORE
+    return;
+  }
+  float held[kTall][kWide];
+#define FACULA_HOLD(r)                   \
+  if constexpr (rows > r) {              \
+    store(held[r], low##r);              \
+    store(held[r] + kLanes, high##r);    \
+  }
+  FACULA_ROWS(FACULA_HOLD)
+#undef FACULA_HOLD
+  for (int64_t c = 0; c < columns; ++c) {
+    float* out = to.out + c * to.column;
+    for (int r = 0; r < rows; ++r) {
+      const float start =
+          to.add ? out[r * to.row] : to.row_bias ? to.row_bias[r] : to.column_bias ? to.column_bias[c] : 0.0f;
+      const float value = held[r][c] + start;
+      out[r * to.row] = to.relu && value <= 0.0f ? 0.0f : value;
+    }
+  }
+}
+
+template <bool packed, int rows = 1>
+void tile_of(int64_t count, int64_t depth, const float* tall, int64_t stride, const float* wide, int64_t columns,
+             const Target& to) {
+  if constexpr (rows < kTall) {
+    if (count != rows) return tile_of<packed, rows + 1>(count, depth, tall, stride, wide, columns, to);
+  }
+  tile<rows, packed>(depth, tall, stride, wide, columns, to);
+}
+
+// Working memory that a thread keeps between calls.
+class Buffer {
+ public:
+  float* reserve(int64_t count) {
+    if (count > capacity) {
+      memory.reset();
+      memory.reset(static_cast<float*>(::operator new(count * sizeof(float), std::align_val_t{64})));
+      capacity = count;
+    }
+    return memory.get();
+  }
+
+ private:
+  struct Release {
+    void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<float, Release> memory;
+  int64_t capacity = 0;
+};
+
+FACULA_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace facula::FACULA_ISA

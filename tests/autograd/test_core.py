@@ -131,7 +131,6 @@ PURE = """
     import pickle, copy
     import facula as t
     from facula._core import native
-from facula.autograd.op import OPS, op
     assert native is None
     x = t.ones(3, requires_grad=True)
     x.note = "mine"

@@ -28,7 +28,9 @@ NB_MODULE(_C, m) {
   m.def("div", &divide, any, any);
   m.def("tanh_grad", &tanh_grad, any, any);
   m.def("sigmoid_grad", &sigmoid_grad, any, any);
-  m.def("sum_all", &sum_all, any, any, nb::arg(), any);
+  m.def("sum", &sum_of<false>, any, any, nb::arg(), any);
+  m.def("mean", &sum_of<true>, any, any, nb::arg(), any);
+  m.def("sum_to", &sum_to, any, any);
   m.def("expand", &expand, any, any);
   m.def("loop_of", &loop_of, nb::arg());
 

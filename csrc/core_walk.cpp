@@ -81,13 +81,20 @@ bool unshared(const object& array) {
   return PyArray_CheckExact(array.ptr()) && Py_REFCNT(array.ptr()) == 1 && !PyArray_BASE(ndarray(array.ptr()));
 }
 
+// Adds a large array in place, where nobody can see that; false if that is not so.
+bool add_into(const object& total, const object& g) {
+  PyArrayObject *to = dense_array<float>(total), *from = dense_array<float>(g);
+  if (!to || !from || !unshared(total) || !same_shape(to, from) || !PyArray_ISWRITEABLE(to)) return false;
+  const Pairing pairing{1, {PyArray_SIZE(to)}, {1}, {1}};
+  FACULA_BEST(arithmetic<float>)(Arithmetic::add, pairing, data<float>(to), data<float>(from), data<float>(to));
+  return true;
+}
+
 object sum(object total, object g) {
   if (!total.is_valid() || total.is_none()) return g;
-  object small = add(total, g);
-  if (small.ptr() != Py_NotImplemented) return small;
-  if (unshared(total) && PyArray_CheckExact(g.ptr()) && same_shape(ndarray(total.ptr()), ndarray(g.ptr())) &&
-      PyArray_DESCR(ndarray(total.ptr())) == PyArray_DESCR(ndarray(g.ptr())) && PyArray_ISWRITEABLE(ndarray(total.ptr())))
-    return check(PyNumber_InPlaceAdd(total.ptr(), g.ptr()));
+  if (PyArray_CheckExact(total.ptr()) && PyArray_SIZE(ndarray(total.ptr())) > kSmall && add_into(total, g)) return total;
+  object sum = add(total, g);
+  if (sum.ptr() != Py_NotImplemented) return sum;
   return check(PyNumber_Add(total.ptr(), g.ptr()));
 }
 

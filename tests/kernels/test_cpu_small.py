@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(native is None, reason="the compiled extension i
 @pytest.mark.parametrize("size", [0, 1, 7, 16, 1000, 1 << 14])
 def test_the_sum_is_that_of_float64_rounded_once(size: int) -> None:
     x = np.random.default_rng(size).normal(size=size).astype(np.float32)
-    found = native.sum_all(x, None, False, None)
+    found = native.sum(x, None, False, None)
     assert found.shape == () and found.dtype == np.float32
     np.testing.assert_allclose(found, x.astype(np.float64).sum(), rtol=1e-6, atol=1e-6)
 
@@ -24,11 +24,10 @@ def test_the_sum_is_that_of_float64_rounded_once(size: int) -> None:
 def test_what_the_sum_declines() -> None:
     x = np.ones((4, 4), np.float32)
     for arguments in [
-        (x, (0,), False, None), (x, None, True, None), (x, None, False, "float64"),
-        (x.T[::2], None, False, None), (x.astype(np.float64), None, False, None),
-        (np.ones((1 << 14) + 1, np.float32), None, False, None),
+        (x, None, False, "float64"), (x, (2,), False, None), (x, [0], False, None), (x[:0], (1,), False, None), (x.T[::2], None, False, None),
+        (x.astype(np.float64), None, False, None),
     ]:  # fmt: skip
-        assert native.sum_all(*arguments) is NotImplemented
+        assert native.sum(*arguments) is NotImplemented
 
 
 @pytest.mark.parametrize(

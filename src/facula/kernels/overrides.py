@@ -14,7 +14,9 @@ if cpu.native is not None:
     pointwise.div.kernel(np.ndarray)(cpu.native.div)
     pointwise.tanh_grad.kernel(np.ndarray)(cpu.native.tanh_grad)
     activation.sigmoid_grad.kernel(np.ndarray)(cpu.native.sigmoid_grad)
-    reduce.sum.kernel(np.ndarray)(cpu.native.sum_all)
+    reduce.sum.kernel(np.ndarray)(cpu.native.sum)
+    reduce.mean.kernel(np.ndarray)(cpu.native.mean)
+    reduce.sum_to.kernel(np.ndarray)(cpu.native.sum_to)
     shape.expand.kernel(np.ndarray)(cpu.native.expand)
     for _function, _ufunc in {
         pointwise.tanh: np.tanh, pointwise.exp: np.exp, pointwise.log: np.log, pointwise.sqrt: np.sqrt,

@@ -70,9 +70,10 @@ FACULA_INLINE void store(float* p, Float v) { std::memcpy(p, &v, sizeof v); }
 FACULA_INLINE void store(int32_t* p, Int v) { std::memcpy(p, &v, sizeof v); }
 FACULA_INLINE void store(double* p, Double v) { std::memcpy(p, &v, sizeof v); }
 
-FACULA_INLINE Float broadcast(float x) { return Float{} + x; }
-FACULA_INLINE Int broadcast(int32_t x) { return Int{} + x; }
-FACULA_INLINE Double broadcast(double x) { return Double{} + x; }
+// x - 0 is x for every x, so no arithmetic is left of it; 0 + x would have to turn -0 into 0.
+FACULA_INLINE Float broadcast(float x) { return x - Float{}; }
+FACULA_INLINE Int broadcast(int32_t x) { return x - Int{}; }
+FACULA_INLINE Double broadcast(double x) { return x - Double{}; }
 
 FACULA_INLINE Int lane_numbers() {
   Int v{};

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 
+#include "arithmetic.h"
+
 namespace facula {
 
 Handed py;
@@ -451,10 +453,35 @@ void set_up(nb::dict objects) {
 
 }  // namespace
 
+// Lets the array of `result` take the place of `target`'s, if both are large and nobody else can see either; `old` is
+// target itself, or an alias of it that apply_inplace made. Otherwise false, and nothing is done.
+bool exchange(nb::handle target, nb::handle old, nb::handle result) {
+  if (!is_tensor(target.ptr()) || !is_tensor(old.ptr()) || !is_tensor(result.ptr())) return false;
+  TensorObject *to = as_tensor(target.ptr()), *alias = as_tensor(old.ptr()), *from = as_tensor(result.ptr());
+  const auto fits = [](PyObject* x) {
+    return x && PyArray_CheckExact(x) && !PyArray_BASE(reinterpret_cast<PyArrayObject*>(x)) &&
+           PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(x));
+  };
+  if (!fits(to->array) || !fits(from->array)) return false;
+  auto *x = reinterpret_cast<PyArrayObject*>(to->array), *y = reinterpret_cast<PyArrayObject*>(from->array);
+  if (PyArray_SIZE(x) <= kSmall || PyArray_DESCR(x) != PyArray_DESCR(y) || !same_shape(x, y)) return false;
+  Py_ssize_t kept = 0;  // by the node of the call, which is ours
+  if (present(from->grad_fn) && is_node(from->grad_fn)) {
+    PyObject* saved = as_node(from->grad_fn)->saved;
+    for (Py_ssize_t i = 0; saved && PyList_CheckExact(saved) && i < PyList_GET_SIZE(saved); ++i)
+      kept += PyList_GET_ITEM(saved, i) == from->array;
+  }
+  if (Py_REFCNT(to->array) != 1 + (to != alias && alias->array == to->array) || Py_REFCNT(from->array) != 1 + kept)
+    return false;
+  assign(to->array, nb::borrow(from->array));
+  return true;
+}
+
 void bind_core(nb::module_& m) {
   bind_types(m);
   make_function_type();
   m.attr("OpCall") = nb::handle(reinterpret_cast<PyObject*>(&function_type));
+  m.def("exchange", &exchange, "Let one tensor take over another's array, if that is not noticed.");
   m.def("set_up", &set_up, "Hand over what apply and walk turn to.");
   check(PyModule_AddFunctions(m.ptr(), entries));
 }

@@ -331,3 +331,42 @@ def test_a_joint_rule_gives_the_gradients_of_all_inputs(core):
     finally:
         if native is not None:
             native.enable_core(True)
+
+
+@needs_native
+def test_a_large_tensor_that_nobody_else_sees_takes_over_the_result_of_an_in_place_change() -> None:
+    x = t.randn(100_000, requires_grad=True)
+    y = x * 2
+    before = y.data_ptr()
+    y.relu_()
+    assert y.data_ptr() != before
+    y.sum().backward()
+    assert x.grad is not None and t.equal(x.grad, 2.0 * (x.detach() > 0))
+
+
+@pytest.mark.parametrize("look", [
+    lambda y: y.detach(), lambda y: y[3:], lambda y: y.detach().numpy(), lambda y: y.view(10, -1),
+])  # fmt: skip
+def test_whoever_shares_memory_sees_a_large_in_place_change(look: Callable[[t.Tensor], Any]) -> None:
+    y = t.randn(100_000, requires_grad=True) * 2
+    other = look(y)
+    y.mul_(3.0)
+    assert np.array_equal(
+        np.asarray(look(y.detach())), np.asarray(other.detach() if isinstance(other, t.Tensor) else other)
+    )
+
+
+def test_a_parameter_keeps_its_memory_when_changed_in_place() -> None:
+    w = t.nn.Parameter(t.ones(100_000))
+    before = w.data_ptr()
+    with t.no_grad():
+        w += 1
+    assert w.data_ptr() == before and w[0].item() == 2
+
+
+def test_what_a_rule_kept_is_not_to_be_changed_in_place_however_large() -> None:
+    y = t.randn(100_000, requires_grad=True) * 2
+    z = y * y
+    y.mul_(2.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace"):
+        z.sum().backward()

@@ -658,12 +658,12 @@ def apply_inplace(
     old = alias(target) if recording else target
     with nullcontext() if recording else _no_recording():
         result = apply(this, (old, *args[1:]))
-    array = target._array
-    if result._array.shape != array.shape:
+    if result._array.shape != target._array.shape:
         raise RuntimeError(
-            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(result._array.shape)}"
+            f"output with shape {list(target._array.shape)} doesn't match the broadcast shape "
+            f"{list(result._array.shape)}"
         )
-    _check_cast(result._array.dtype, array.dtype)
+    _check_cast(result._array.dtype, target._array.dtype)
     if recording and old._requires_grad and not result._requires_grad:
         from ..ops.index import copy
 
@@ -672,12 +672,15 @@ def apply_inplace(
         if target._view is not None and _is_one_of_many(target._view):
             raise RuntimeError(_one_of_many(target) + _IS_MODIFIED)
         _keep_old_value(result._grad_fn, old)
-    array[...] = result._array
+    # A large array that nobody else can see gives its place to the result; a parameter's memory stays where it is.
+    if native is None or type(target) is not Tensor or not native.exchange(target, old, result):
+        target._array[...] = result._array
     target._vc[0] += 1
     if recording and result._requires_grad:
         node = result._grad_fn
         if grad_name is not None:
             node.__class__ = this.named(grad_name)
+        array = target._array
         node.meta = (array.shape, array.dtype)
         if node.plan is not None and node.plan.out_at >= 0:
             # The result lives in the target from now on.

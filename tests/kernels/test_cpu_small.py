@@ -24,7 +24,8 @@ def test_the_sum_is_that_of_float64_rounded_once(size: int) -> None:
 def test_what_the_sum_declines() -> None:
     x = np.ones((4, 4), np.float32)
     for arguments in [
-        (x, None, False, "float64"), (x, (2,), False, None), (x, [0], False, None), (x[:0], (1,), False, None), (x.T[::2], None, False, None),
+        (x, None, False, "float64"), (x, (2,), False, None), (x, [0], False, None), (x[:0], (1,), False, None),
+        (x.T[::2], None, False, None),
         (x.astype(np.float64), None, False, None),
     ]:  # fmt: skip
         assert native.sum(*arguments) is NotImplemented

@@ -36,6 +36,7 @@ NB_MODULE(_C, m) {
 
   bind_gemm(m);
   bind_conv(m);
+  bind_winograd(m);
   bind_pool(m);
   bind_norm(m);
   bind_pointwise(m);

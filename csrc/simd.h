@@ -194,6 +194,86 @@ FACULA_INLINE Float to_float(Int v) { return __builtin_convertvector(v, Float); 
 
 FACULA_INLINE Float abs(Float v) { return (Float)((Int)v & 0x7fffffff); }
 
+// ---- groups of four lanes --------------------------------------------------------------------------------------------
+
+// Group q of the result is the four floats at base + at[4 * q].
+FACULA_INLINE Float load_quads(const float* base, const int32_t* at) {
+#if defined(__AVX512F__)
+  const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(base + at[0])), _mm_loadu_ps(base + at[4]), 1);
+  const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(base + at[8])), _mm_loadu_ps(base + at[12]), 1);
+  return (Float)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+#elif defined(__AVX2__)
+  return (Float)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(base + at[0])), _mm_loadu_ps(base + at[4]), 1);
+#else
+  return load(base + at[0]);
+#endif
+}
+
+// Group q goes to p + q * stride.
+FACULA_INLINE void store_quads(float* p, int64_t stride, Float v) {
+#if defined(__AVX512F__)
+  _mm_storeu_ps(p, _mm512_castps512_ps128((__m512)v));
+  _mm_storeu_ps(p + stride, _mm512_extractf32x4_ps((__m512)v, 1));
+  _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps((__m512)v, 2));
+  _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps((__m512)v, 3));
+#elif defined(__AVX2__)
+  _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
+  _mm_storeu_ps(p + stride, _mm256_extractf128_ps((__m256)v, 1));
+#else
+  static_cast<void>(stride);
+  store(p, v);
+#endif
+}
+
+// Each group of the four vectors is a row of a 4x4 matrix: all of them turned.
+FACULA_INLINE void turn_quads(Float& a, Float& b, Float& c, Float& d) {
+#if defined(__AVX512F__)
+#define FACULA_MM(name) _mm512_##name
+  typedef __m512 Bits;
+#elif defined(__AVX2__)
+#define FACULA_MM(name) _mm256_##name
+  typedef __m256 Bits;
+#elif defined(__x86_64__)
+#define FACULA_MM(name) _mm_##name
+  typedef __m128 Bits;
+#endif
+#if defined(__x86_64__)
+  const Bits p = FACULA_MM(unpacklo_ps)((Bits)a, (Bits)b), q = FACULA_MM(unpackhi_ps)((Bits)a, (Bits)b);
+  const Bits r = FACULA_MM(unpacklo_ps)((Bits)c, (Bits)d), s = FACULA_MM(unpackhi_ps)((Bits)c, (Bits)d);
+  a = (Float)FACULA_MM(shuffle_ps)(p, r, 0x44), b = (Float)FACULA_MM(shuffle_ps)(p, r, 0xee);
+  c = (Float)FACULA_MM(shuffle_ps)(q, s, 0x44), d = (Float)FACULA_MM(shuffle_ps)(q, s, 0xee);
+#undef FACULA_MM
+#else
+  for (int i = 0; i < kLanes; i += 4) {
+    const Float p = a, q = b, r = c, s = d;
+    for (int j = 0; j < 4; ++j) {
+      const float column[4] = {p[i + j], q[i + j], r[i + j], s[i + j]};
+      Float& row = j == 0 ? a : j == 1 ? b : j == 2 ? c : d;
+      for (int k = 0; k < 4; ++k) row[i + k] = column[k];
+    }
+  }
+#endif
+}
+
+// a[0], b[0], a[1], b[1], ...
+FACULA_INLINE void store_pairs(float* p, Float a, Float b) {
+#if defined(__AVX512F__)
+  const __m512 low = _mm512_unpacklo_ps((__m512)a, (__m512)b), high = _mm512_unpackhi_ps((__m512)a, (__m512)b);
+  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  _mm512_storeu_pd(p, _mm512_permutex2var_pd(_mm512_castps_pd(low), first, _mm512_castps_pd(high)));
+  _mm512_storeu_pd(p + kLanes, _mm512_permutex2var_pd(_mm512_castps_pd(low), second, _mm512_castps_pd(high)));
+#elif defined(__AVX2__)
+  const __m256 low = _mm256_unpacklo_ps((__m256)a, (__m256)b), high = _mm256_unpackhi_ps((__m256)a, (__m256)b);
+  _mm256_storeu_ps(p, _mm256_permute2f128_ps(low, high, 0x20));
+  _mm256_storeu_ps(p + kLanes, _mm256_permute2f128_ps(low, high, 0x31));
+#elif defined(__x86_64__)
+  _mm_storeu_ps(p, _mm_unpacklo_ps((__m128)a, (__m128)b));
+  _mm_storeu_ps(p + kLanes, _mm_unpackhi_ps((__m128)a, (__m128)b));
+#else
+  for (int i = 0; i < kLanes; ++i) p[2 * i] = a[i], p[2 * i + 1] = b[i];
+#endif
+}
+
 // ---- one number of all lanes -----------------------------------------------------------------------------------------
 
 FACULA_INLINE float sum(Float v) {

@@ -1,0 +1,304 @@
+// A block of tiles goes through three steps. (1) The inputs of each channel are transformed, first down the columns of
+// whole rows of tiles, then along the rows with a tile in each lane, and written as panels [position][panel of kWide
+// tiles][channel][kWide]. (2) For a few strips of outputs at a time and each position, the product of strip and panels
+// (tile.h) goes to [output][position][tile]. (3) That is transformed back along the rows and down the columns, where bias
+// and ReLU are applied on the way to the result.
+//
+// Many blocks: each thread takes whole blocks, whose panels stay in its cache. One or few blocks: the threads share the
+// block's channels in (1) and its strips in (2) and (3), and weights that come untransformed are transformed strip by
+// strip right before they are used, so that they never leave the cache.
+#include "winograd.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "parallel.h"
+#include "tile.h"
+#include "winograd_transforms.h"
+
+#include <cstdlib>
+
+namespace facula::FACULA_ISA {
+namespace {
+
+constexpr int64_t kMostTiles = 256;  // in a block
+
+// Neighbouring tiles of one row of tiles.
+struct Segment {
+  int64_t image, row, column, count;  // in tiles
+  int64_t first;                      // its first tile's number in the block
+  int64_t place;                      // its first column in the scratch rows of step (1)
+};
+
+template <int m>
+struct Problem {
+  static constexpr int64_t side = m + 2, positions = side * side;
+
+  const WinogradCall& call;
+  int64_t out_height, out_width, tiles_y, tiles_x, tiles;
+
+  explicit Problem(const WinogradCall& c)
+      : call(c),
+        out_height(c.height + 2 * c.pad_y - 2),
+        out_width(c.width + 2 * c.pad_x - 2),
+        tiles_y(ceil_div(out_height, m)),
+        tiles_x(ceil_div(out_width, m)),
+        tiles(c.batch * tiles_y * tiles_x) {}
+};
+
+template <int m>
+struct Block {
+  static constexpr int64_t side = m + 2, positions = side * side;
+
+  const Problem<m>& problem;
+  int64_t count, panels, segments, scratch_row;  // scratch_row: floats of a scratch row of step (1)
+  Segment segment[kMostTiles];
+  int32_t at[kMostTiles];  // where each tile's columns begin in the scratch rows; tiles beyond the last repeat the first
+
+  Block(const Problem<m>& p, int64_t begin, int64_t end) : problem(p), count(end - begin), segments(0) {
+    panels = ceil_div(count, kWide);
+    int64_t place = 0;
+    for (int64_t t = begin; t < end;) {
+      const int64_t line = t / p.tiles_x, column = t % p.tiles_x;
+      const int64_t run = std::min(p.tiles_x - column, end - t);
+      segment[segments++] = {line / p.tiles_y, line % p.tiles_y, column, run, t - begin, place};
+      for (int64_t i = 0; i < run; ++i) at[t - begin + i] = static_cast<int32_t>(place + m * i);
+      place += m * run + 4;
+      t += run;
+    }
+    for (int64_t i = count; i < panels * kWide; ++i) at[i] = 0;
+    scratch_row = ceil_div(place + kLanes, 16) * 16 + 16;
+  }
+
+  // Strides of the panels and of the products.
+  int64_t input_position() const { return panels * problem.call.in * kWide + kApart; }
+  int64_t input_size() const { return positions * input_position(); }
+  int64_t product_position() const { return panels * kWide; }
+  int64_t product_row() const { return positions * product_position() + kApart; }
+
+  void transform_input(int64_t channel, float* scratch, float* panels_out) const;
+  bool transform_output(int64_t output, const float* products, float* scratch) const;
+  // Strips [begin, end), whose packed weights begin at `packed`.
+  bool outputs(int64_t begin, int64_t end, const float* packed, const float* inputs, float* products,
+               float* scratch) const;
+};
+
+template <int m>
+FACULA_INLINE void load_tiles(const float* from, const int32_t* at, Float (&d)[m + 2]) {
+  Float q0 = load_quads(from, at), q1 = load_quads(from, at + 1), q2 = load_quads(from, at + 2),
+        q3 = load_quads(from, at + 3);
+  turn_quads(q0, q1, q2, q3);
+  d[0] = q0, d[1] = q1, d[2] = q2, d[3] = q3;
+  if constexpr (m == 4) {
+    q0 = load_quads(from + 4, at), q1 = load_quads(from + 4, at + 1), q2 = load_quads(from + 4, at + 2),
+    q3 = load_quads(from + 4, at + 3);
+    turn_quads(q0, q1, q2, q3);
+    d[4] = q0, d[5] = q1;
+  }
+}
+
+template <int m>
+void Block<m>::transform_input(int64_t channel, float* scratch, float* panels_out) const {
+  const WinogradCall& call = problem.call;
+  const float* zeros = scratch + side * scratch_row;  // a row of the input above or below it
+  for (int64_t s = 0; s < segments; ++s) {
+    const Segment& seg = segment[s];
+    const float* image = call.x + (seg.image * call.in + channel) * call.height * call.width;
+    const int64_t top = seg.row * m - call.pad_y, left = seg.column * m - call.pad_x, columns = seg.count * m + 4;
+    const int64_t begin = std::max<int64_t>(left, 0), end = std::min(left + columns, call.width);
+    const int64_t n = std::max<int64_t>(end - begin, 0);
+    const float* rows[side];
+    for (int64_t i = 0; i < side; ++i) {
+      const int64_t y = top + i;
+      rows[i] = y >= 0 && y < call.height ? image + y * call.width + begin : zeros;
+    }
+    float* to = scratch + seg.place;
+    for (int64_t i = 0; i < side; ++i)
+      for (int64_t x = left; x < std::min<int64_t>(begin, left + columns); ++x) to[i * scratch_row + x - left] = 0.0f;
+    float* inner = to + (begin - left);
+    int64_t x = 0;
+    for (; x + kLanes <= n; x += kLanes) {
+      Float d[side], v[side];
+      for (int64_t i = 0; i < side; ++i) d[i] = load(rows[i] + x);
+      Transform<m>::input(d, v);
+      for (int64_t i = 0; i < side; ++i) store(inner + i * scratch_row + x, v[i]);
+    }
+    if (x < n) {
+      Float d[side], v[side];
+      for (int64_t i = 0; i < side; ++i) d[i] = load_first(rows[i] + x, n - x);
+      Transform<m>::input(d, v);
+      for (int64_t i = 0; i < side; ++i) store(inner + i * scratch_row + x, v[i]);  // the next segment comes later
+      x += kLanes;
+    }
+    for (x += begin - left; x < columns; x += kLanes)
+      for (int64_t i = 0; i < side; ++i) store(to + i * scratch_row + x, Float{});
+  }
+
+  const int64_t position = input_position();
+  for (int64_t t = 0; t < panels * kWide; t += kLanes) {
+    float* out = panels_out + (t / kWide * call.in + channel) * kWide + t % kWide;
+    for (int64_t i = 0; i < side; ++i) {
+      Float d[side], v[side];
+      load_tiles<m>(scratch + i * scratch_row, at + t, d);
+      Transform<m>::input(d, v);
+      for (int64_t j = 0; j < side; ++j, out += position) store(out, v[j]);
+    }
+  }
+}
+
+template <int m>
+bool Block<m>::transform_output(int64_t output, const float* products, float* scratch) const {
+  const WinogradCall& call = problem.call;
+  const int64_t position = product_position(), row = m * position + 16;
+  for (int64_t t = 0; t < count; t += kLanes) {
+    const float* from = products + t;
+    for (int64_t i = 0; i < side; ++i) {
+      Float p[side], y[m];
+      for (int64_t j = 0; j < side; ++j, from += position) p[j] = load(from);
+      Transform<m>::output(p, y);
+      float* to = scratch + i * row + m * t;
+      if constexpr (m == 4) {
+        turn_quads(y[0], y[1], y[2], y[3]);
+        for (int k = 0; k < 4; ++k) store_quads(to + 4 * k, 16, y[k]);
+      } else {
+        store_pairs(to, y[0], y[1]);
+      }
+    }
+  }
+
+  const Float bias = broadcast(call.bias ? call.bias[output] : 0.0f);
+  Float spoilt{};  // becomes NaN with the first infinity or NaN
+  for (int64_t s = 0; s < segments; ++s) {
+    const Segment& seg = segment[s];
+    const int64_t y0 = seg.row * m, x0 = seg.column * m;
+    const int64_t rows = std::min<int64_t>(m, problem.out_height - y0);
+    const int64_t n = std::min(seg.count * m, problem.out_width - x0);
+    float* to = call.result + ((seg.image * call.out + output) * problem.out_height + y0) * problem.out_width + x0;
+    const float* from = scratch + seg.first * m;
+    for (int64_t x = 0; x < n; x += kLanes) {
+      Float p[side], y[m];
+      for (int64_t i = 0; i < side; ++i) p[i] = load(from + i * row + x);
+      if (n - x < kLanes)  // beyond are other tiles, or nothing
+        for (int64_t i = 0; i < side; ++i) p[i] = first_lanes(n - x) ? p[i] : Float{};
+      Transform<m>::output(p, y);
+      spoilt = fma(y[0] + y[m - 1], Float{}, spoilt);
+      for (int k = 0; k < m; ++k) {
+        y[k] = y[k] + bias;
+        if (call.relu) y[k] = y[k] <= 0.0f ? Float{} : y[k];
+      }
+      if (n - x >= kLanes) {
+        for (int k = 0; k < m; ++k)
+          if (k < rows) store(to + k * problem.out_width + x, y[k]);
+      } else {
+        for (int k = 0; k < m; ++k)
+          if (k < rows) store_first(to + k * problem.out_width + x, y[k], n - x);
+      }
+    }
+  }
+  return !any(spoilt != spoilt);
+}
+
+template <int m>
+bool Block<m>::outputs(int64_t begin, int64_t end, const float* packed, const float* inputs, float* products,
+                       float* scratch) const {
+  const WinogradCall& call = problem.call;
+  const int64_t weights = packed_position(call.in, kTall), strip_size = positions * weights;
+  const int64_t row = product_row(), most = call.out - begin * kTall;
+  for (int64_t p = 0; p < positions; ++p)
+    for (int64_t s = 0; s < end - begin; ++s)
+      for (int64_t k = 0; k < panels; ++k) {
+        const Target to{products + s * kTall * row + p * product_position() + k * kWide, row, 1, nullptr, nullptr,
+                        false, false};
+        tile_of<true>(std::min(kTall, most - s * kTall), call.in, packed + s * strip_size + p * weights, 0,
+                      inputs + p * input_position() + k * call.in * kWide, kWide, to);
+      }
+  bool finite = true;
+  const int64_t last = std::min(end * kTall, call.out);
+  for (int64_t o = begin * kTall; o < last; ++o, products += row) finite &= transform_output(o, products, scratch);
+  return finite;
+}
+
+int64_t env(const char* name, int64_t d) {
+  const char* s = std::getenv(name);
+  return s ? std::atoi(s) : d;
+}
+
+template <int m>
+bool run(const WinogradCall& call) {
+  const Problem<m> problem(call);
+  const int64_t positions = problem.positions, threads = num_threads();
+  const int64_t strips = ceil_div(call.out, kTall), strip_size = winograd_packed_size(1, call.in, m);
+  const int64_t group = env("W_GROUP", 2);  // strips
+  const int64_t most_tiles = env("W_TILES", 96), single = env("W_SINGLE", 208);
+
+  const int64_t blocks = problem.tiles <= single ? 1 : ceil_div(problem.tiles, most_tiles);
+  // Of equal numbers of whole panels; the last takes what is left.
+  const int64_t block_tiles = ceil_div(ceil_div(problem.tiles, blocks), kWide) * kWide;
+  const bool shared = blocks == 1 || (threads > 1 && blocks < 2 * threads);
+
+  static thread_local Buffer whole_weights;
+  const float* packed = call.packed;
+  if (!packed && blocks > 1) {
+    float* to = whole_weights.reserve(strips * strip_size);
+    winograd_pack(call, to);
+    packed = to;
+  }
+
+  static thread_local Buffer block_inputs, block_weights, block_products, block_scratch;
+  const auto scratch_of = [&](const Block<m>& block) {
+    const int64_t step1 = block.side * block.scratch_row, row = std::max(call.width, kLanes) + kLanes;
+    float* scratch = block_scratch.reserve(std::max(step1 + row, block.side * (m * block.product_position() + 16)));
+    std::memset(scratch + step1, 0, row * sizeof(float));
+    return scratch;
+  };
+  std::atomic<bool> finite{true};
+
+  if (!shared) {
+    parallel_for(blocks, 1, [&](int64_t first, int64_t last) {
+      for (int64_t b = first; b < last; ++b) {
+        const int64_t begin = b * block_tiles, end = std::min(begin + block_tiles, problem.tiles);
+        if (begin >= end) continue;
+        const Block<m> block(problem, begin, end);
+        float* inputs = block_inputs.reserve(block.input_size());
+        float* scratch = scratch_of(block);
+        for (int64_t c = 0; c < call.in; ++c) block.transform_input(c, scratch, inputs);
+        float* products = block_products.reserve(group * kTall * block.product_row());
+        for (int64_t s = 0; s < strips; s += group)
+          if (!block.outputs(s, std::min(s + group, strips), packed + s * strip_size, inputs, products, scratch))
+            finite = false;
+      }
+    });
+    return finite;
+  }
+
+  for (int64_t begin = 0; begin < problem.tiles; begin += block_tiles) {
+    const Block<m> block(problem, begin, std::min(begin + block_tiles, problem.tiles));
+    float* inputs = block_inputs.reserve(block.input_size());
+    parallel_for(call.in, ceil_div(call.in, 4 * threads), [&](int64_t first, int64_t last) {
+      float* scratch = scratch_of(block);
+      for (int64_t c = first; c < last; ++c) block.transform_input(c, scratch, inputs);
+    });
+    parallel_for(ceil_div(strips, group), 1, [&](int64_t first, int64_t last) {
+      for (int64_t g = first; g < last; ++g) {
+        const int64_t s = g * group, s_end = std::min(s + group, strips);
+        const float* from = packed ? packed + s * strip_size : nullptr;
+        if (!from) {
+          float* to = block_weights.reserve(group * strip_size);
+          winograd_pack_strips(call, s, s_end, to);
+          from = to;
+        }
+        float* products = block_products.reserve(group * kTall * block.product_row());
+        if (!block.outputs(s, s_end, from, inputs, products, scratch_of(block))) finite = false;
+      }
+    });
+  }
+  static_cast<void>(positions);
+  return finite;
+}
+
+}  // namespace
+
+bool winograd(const WinogradCall& call) { return call.tile == 2 ? run<2>(call) : run<4>(call); }
+
+}  // namespace facula::FACULA_ISA

@@ -53,18 +53,27 @@ void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, i
   }
 #undef FACULA_STEP
 
-  if (to.column == 1 && columns == kWide && (!to.row_bias || to.add)) {
-#define FACULA_STORE(r)                                                            \
-  if constexpr (rows > r) {                                                        \
-    float* out = to.out + r * to.row;                                              \
-    const float* start = to.add ? out : to.column_bias;                            \
-    if (start) low##r = low##r + load(start), high##r = high##r + load(start + kLanes); \
-    if (to.relu) {                                                                 \
-      low##r = low##r <= 0.0f ? Float{} : low##r;                                  \
-      high##r = high##r <= 0.0f ? Float{} : high##r;                               \
-    }                                                                              \
-    store(out, low##r);                                                            \
-    store(out + kLanes, high##r);                                                  \
+  if (to.column == 1) {
+#define FACULA_STORE(r)                                                                          \
+  if constexpr (rows > r) {                                                                      \
+    float* out = to.out + r * to.row;                                                            \
+    const float* start = to.add ? out : to.row_bias ? nullptr : to.column_bias;                  \
+    if (start) {                                                                                 \
+      low##r = low##r + (columns < kLanes ? load_first(start, columns) : load(start));           \
+      if (columns == kWide) high##r = high##r + load(start + kLanes);                            \
+      else if (columns > kLanes) high##r = high##r + load_first(start + kLanes, columns - kLanes); \
+    } else if (to.row_bias) {                                                                    \
+      const Float one = broadcast(to.row_bias[r]);                                               \
+      low##r = low##r + one, high##r = high##r + one;                                            \
+    }                                                                                            \
+    if (to.relu) {                                                                               \
+      low##r = low##r <= 0.0f ? Float{} : low##r;                                                \
+      high##r = high##r <= 0.0f ? Float{} : high##r;                                             \
+    }                                                                                            \
+    if (columns < kLanes) store_first(out, low##r, columns);                                     \
+    else store(out, low##r);                                                                     \
+    if (columns == kWide) store(out + kLanes, high##r);                                          \
+    else if (columns > kLanes) store_first(out + kLanes, high##r, columns - kLanes);             \
   }
     FACULA_ROWS(FACULA_STORE)
 #undef FACULA_STORE

@@ -654,6 +654,11 @@ record(
     "conv", conv_reference, (normal(1, 2, 4), normal(2, 2, 2), normal(2), *_plain), (normal(2, 2, 5), normal(2, 1, 2), None, (2,), (1,), (2,), 2),
     (normal(1, 1, 3, 3), normal(1, 1, 2, 2), normal(1), (1, 2), (0, 1), (1, 1), 1),
 )  # fmt: skip
+record(
+    "conv_relu", lambda *a: np.maximum(conv_reference(*a), 0), (normal(1, 2, 4), normal(2, 2, 2), normal(2), *_plain),
+    (normal(2, 2, 5), normal(2, 1, 2), None, (2,), (1,), (2,), 2),
+    (normal(1, 1, 3, 3), normal(1, 1, 2, 2), normal(1), (1, 2), (0, 1), (1, 1), 1),
+)  # fmt: skip
 
 
 def _adjoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ops import activation, loss, matmul, pointwise, reduce, shape, softmax
+from . import conv as conv  # registers its own
 from . import cpu
 
 if cpu.native is not None:

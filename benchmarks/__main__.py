@@ -1,17 +1,26 @@
-"""All comparisons with PyTorch, in one table: `python benchmarks [--threads 1 2] [--repeats N] [--quick]`."""
+"""All comparisons with PyTorch, in one table: speed of networks, operations and optimizers, memory, start, size."""
 
 from __future__ import annotations
 
 import common
 import footprint
+import memory
+import networks
+import operations
+import optimizers
 import quickstart
-import step
 import tiny_ops
 
+EXAMPLE = """\
+examples:
+  python benchmarks                              everything, about 20 minutes
+  python benchmarks --quick                      whether all of it runs, a few minutes
+  python benchmarks --only resnet --threads 2    ResNet-18's time and memory, with two threads
+"""
+
 if __name__ == "__main__":
-    given = common.arguments(__doc__)
-    figures: list[common.Figure] = []
-    for question in (quickstart, step, tiny_ops, footprint):
-        print(f"{question.__name__} ...", flush=True)
-        figures += question.measure(given.threads, given.repeats, given.quick)
-    common.report("all", figures)
+    common.run(
+        [networks, operations, optimizers, memory, quickstart, tiny_ops, footprint],
+        common.arguments(__doc__, EXAMPLE),
+        "all",
+    )

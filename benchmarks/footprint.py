@@ -59,21 +59,32 @@ def installed_bytes(name: str) -> float:
     return float(total)
 
 
-def measure(threads: list[int], repeats: int | None, quick: bool) -> list[common.Figure]:
-    """The figures of this file."""
+def _imports(repeats: int) -> list[common.Figure]:
     times: dict[str, list[float]] = {library: [] for library in common.LIBRARIES}
-    for i in range(1 + (repeats or (3 if quick else 9))):
+    for i in range(1 + repeats):
         for library, values in times.items():
             seconds = import_seconds(library)
             if i > 0:  # the first reads the files from disk
                 values.append(seconds)
+    return [common.Figure("import", "s", times["facula"], times["torch"], goal=0.10, limit=0.2)]
+
+
+def _sizes(repeats: int) -> list[common.Figure]:
     sizes = {library: [installed_bytes(library) / 1e6] for library in common.LIBRARIES}
     return [
-        common.Figure("import", "s", times["facula"], times["torch"], goal=0.10, limit=0.2),
-        common.Figure("installed size with dependencies", "MB", sizes["facula"], sizes["torch"], limit=120),
+        common.Figure("installed size with dependencies", "MB", sizes["facula"], sizes["torch"], limit=120)
+    ]
+
+
+def jobs(quick: bool) -> list[common.Job]:
+    """The jobs of this file."""
+    return [
+        common.Job("import", repeats=3 if quick else 9, all_threads=False, measure=_imports),
+        common.Job("installed-size", all_threads=False, measure=_sizes),
     ]
 
 
 if __name__ == "__main__":
-    given = common.arguments(__doc__)
-    common.report("footprint", measure(given.threads, given.repeats, given.quick))
+    import footprint
+
+    common.run([footprint], common.arguments(__doc__), "footprint")

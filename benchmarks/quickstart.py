@@ -2,34 +2,41 @@
 
 On the real Fashion-MNIST where FACULA_DATA has it, else on the drawn one.
 
-    python benchmarks/quickstart.py [--threads 1 2] [--repeats 3] [--quick]
+python benchmarks/quickstart.py [--threads 1 2] [--repeats 3] [--quick]
 """
 
 from __future__ import annotations
 
 import common
-
-EPOCH = {
-    "epoch": {"title": "tutorial's epoch", "unit": "s", "goal": 0.40},
-    "train": {"title": "of which training", "unit": "s"},
-    "test": {"title": "of which testing", "unit": "s"},
-    "peak": {"title": "peak memory", "unit": "MB", "scale": 1e-6},
-}
-LOADING = {"loading": {"title": "DataLoader alone, one epoch", "unit": "s"}}
+from common import Job, Quantity
 
 
-def measure(threads: list[int], repeats: int | None, quick: bool) -> list[common.Figure]:
-    """The figures of this file."""
-    batches, repeats = (100, repeats or 3) if quick else (None, repeats or 3)
-    figures = []
-    for count in threads:
-        figures += common.alternate(
-            "epoch", EPOCH, count, repeats, warmup=0 if not quick else 1, batches=batches
-        )
-    figures += common.alternate("loading", LOADING, threads[0], repeats, batches=batches)
-    return figures
+def jobs(quick: bool) -> list[Job]:
+    """The jobs of this file; --quick takes 100 batches."""
+    epoch = {
+        "epoch": Quantity("tutorial's epoch", "s", 1, goal=0.40),
+        "train": Quantity("of which training", "s", 1),
+        "test": Quantity("of which testing", "s", 1),
+    }
+    loading = {"loading": Quantity("DataLoader alone, one epoch", "s", 1)}
+    options = {"batches": 100 if quick else None}
+    warmup = 1 if quick else 0
+    return [
+        Job("epoch", "epoch", epoch, options, repeats=3, warmup=warmup, kept=False),
+        Job(
+            "loading",
+            "loading",
+            loading,
+            options,
+            repeats=3,
+            warmup=warmup,
+            all_threads=False,
+            kept=False,
+        ),
+    ]
 
 
 if __name__ == "__main__":
-    given = common.arguments(__doc__)
-    common.report("quickstart", measure(given.threads, given.repeats, given.quick))
+    import quickstart
+
+    common.run([quickstart], common.arguments(__doc__), "quickstart")

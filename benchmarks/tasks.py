@@ -7,8 +7,6 @@ what it measured, by name.
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-Run = Callable[[], dict[str, float]]
-
+import models
+from timing import Run, peak_bytes
 
 # ---- the data ----------------------------------------------------------------------------------------------
 
@@ -75,24 +73,6 @@ def _dataset(torch: Any, library: str, train: bool) -> Any:
 # ---- the tutorial's program --------------------------------------------------------------------------------
 
 
-def _model(torch: Any) -> Any:
-    nn = torch.nn
-
-    class NeuralNetwork(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.flatten = nn.Flatten()
-            self.linear_relu_stack = nn.Sequential(
-                nn.Linear(28 * 28, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
-            )
-
-        def forward(self, x: Any) -> Any:
-            return self.linear_relu_stack(self.flatten(x))
-
-    torch.manual_seed(0)
-    return NeuralNetwork()
-
-
 def epoch(torch: Any, library: str, batches: int | None = None) -> Run:
     """One epoch of the tutorial: its DataLoaders, transforms, training loop and test loop."""
     data = {train: _dataset(torch, library, train) for train in (True, False)}
@@ -101,7 +81,7 @@ def epoch(torch: Any, library: str, batches: int | None = None) -> Run:
     train_loader, test_loader = (
         torch.utils.data.DataLoader(data[train], batch_size=64) for train in (True, False)
     )
-    model, loss_fn = _model(torch), torch.nn.CrossEntropyLoss()
+    model, loss_fn = models.mlp(torch), torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
 
     def train_loop() -> None:
@@ -130,8 +110,7 @@ def epoch(torch: Any, library: str, batches: int | None = None) -> Run:
         middle = time.perf_counter()
         test_loop()
         end = time.perf_counter()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return {"epoch": end - start, "train": middle - start, "test": end - middle, "peak": peak}
+        return {"epoch": end - start, "train": middle - start, "test": end - middle, "peak": peak_bytes()}
 
     return run
 
@@ -163,23 +142,6 @@ def _each(function: Callable[[], Any], count: int) -> float:
         function()
         times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2]
-
-
-def step(torch: Any, library: str, optimizer: str, steps: int = 60, batch: int = 64) -> Run:
-    """The tutorial's training step on one batch that is there already."""
-    model, loss_fn = _model(torch), torch.nn.CrossEntropyLoss()
-    update = getattr(torch.optim, optimizer)(model.parameters(), lr=1e-3)
-    rng = np.random.default_rng(0)
-    x = torch.from_numpy(rng.random((batch, 1, 28, 28), np.float32))
-    y = torch.from_numpy(rng.integers(0, 10, batch))
-
-    def once() -> None:
-        loss = loss_fn(model(x), y)
-        update.zero_grad()
-        loss.backward()
-        update.step()
-
-    return lambda: {"step": _each(once, steps)}
 
 
 def tiny_ops(torch: Any, library: str, calls: int = 200) -> Run:

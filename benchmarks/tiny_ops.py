@@ -6,19 +6,22 @@ python benchmarks/tiny_ops.py [--threads 1] [--repeats 9] [--quick]
 from __future__ import annotations
 
 import common
-
-NAMES = {
-    "forward": {"title": "20 tiny ops, forward", "unit": "us", "scale": 1e6},
-    "both": {"title": "20 tiny ops, forward and backward", "unit": "us", "scale": 1e6, "goal": 0.60},
-}
+from common import Job, Quantity
 
 
-def measure(threads: list[int], repeats: int | None, quick: bool) -> list[common.Figure]:
-    """The figures of this file; work this small knows no threads, so the first number of them will do."""
+def jobs(quick: bool) -> list[Job]:
+    """The jobs of this file; work this small knows no threads, so the first number of them will do."""
+    quantities = {
+        "forward": Quantity("20 tiny ops, forward", "us", 1e6),
+        "both": Quantity("20 tiny ops, forward and backward", "us", 1e6, goal=0.60),
+    }
     runs, calls = (3, 100) if quick else (9, 300)
-    return common.alternate("tiny_ops", NAMES, threads[0], repeats or runs, calls=calls)
+    return [
+        Job("tiny-ops", "tiny_ops", quantities, {"calls": calls}, runs, all_threads=False, kept=False),
+    ]
 
 
 if __name__ == "__main__":
-    given = common.arguments(__doc__)
-    common.report("tiny_ops", measure(given.threads, given.repeats, given.quick))
+    import tiny_ops
+
+    common.run([tiny_ops], common.arguments(__doc__), "tiny_ops")

@@ -2,10 +2,14 @@
 // [k][kWide]. The tall side is read where it stands when k is its fast index (a linear layer's weight in the forward pass:
 // packing it would cost a fifth of the work when the batch is 64), else it is packed into strips [k][kTall]. When a is the
 // wide side, tiles hold the transposed result and are turned on the way out.
+//
+// What is in use stays in the caches: a strip (6 x 1024 numbers) in the first, a few panels in the second, a block of the
+// tall side in the third.
 #include "gemm.h"
 
 #include <algorithm>
 
+#include "gemv.h"
 #include "parallel.h"
 #include "tile.h"
 
@@ -14,32 +18,11 @@ namespace {
 
 constexpr int64_t kDepth = 1024;      // longest stretch of k that one pass sums; longer sums add up passes
 constexpr int64_t kPanelGroup = 4;    // panels that a thread packs for itself when there are many
-constexpr int64_t kSharedPack = 192 << 10;  // elements of the wide side that are packed once for all threads
-
-#if defined(__AVX__)
-FACULA_INLINE void transpose8(const float* from, int64_t stride, float* to, int64_t to_stride) {
-  __m256 a0 = _mm256_loadu_ps(from), a1 = _mm256_loadu_ps(from + stride);
-  __m256 a2 = _mm256_loadu_ps(from + 2 * stride), a3 = _mm256_loadu_ps(from + 3 * stride);
-  __m256 a4 = _mm256_loadu_ps(from + 4 * stride), a5 = _mm256_loadu_ps(from + 5 * stride);
-  __m256 a6 = _mm256_loadu_ps(from + 6 * stride), a7 = _mm256_loadu_ps(from + 7 * stride);
-  __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1);
-  __m256 b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
-  __m256 b4 = _mm256_unpacklo_ps(a4, a5), b5 = _mm256_unpackhi_ps(a4, a5);
-  __m256 b6 = _mm256_unpacklo_ps(a6, a7), b7 = _mm256_unpackhi_ps(a6, a7);
-  a0 = _mm256_shuffle_ps(b0, b2, 0x44), a1 = _mm256_shuffle_ps(b0, b2, 0xee);
-  a2 = _mm256_shuffle_ps(b1, b3, 0x44), a3 = _mm256_shuffle_ps(b1, b3, 0xee);
-  a4 = _mm256_shuffle_ps(b4, b6, 0x44), a5 = _mm256_shuffle_ps(b4, b6, 0xee);
-  a6 = _mm256_shuffle_ps(b5, b7, 0x44), a7 = _mm256_shuffle_ps(b5, b7, 0xee);
-  _mm256_storeu_ps(to, _mm256_permute2f128_ps(a0, a4, 0x20));
-  _mm256_storeu_ps(to + to_stride, _mm256_permute2f128_ps(a1, a5, 0x20));
-  _mm256_storeu_ps(to + 2 * to_stride, _mm256_permute2f128_ps(a2, a6, 0x20));
-  _mm256_storeu_ps(to + 3 * to_stride, _mm256_permute2f128_ps(a3, a7, 0x20));
-  _mm256_storeu_ps(to + 4 * to_stride, _mm256_permute2f128_ps(a0, a4, 0x31));
-  _mm256_storeu_ps(to + 5 * to_stride, _mm256_permute2f128_ps(a1, a5, 0x31));
-  _mm256_storeu_ps(to + 6 * to_stride, _mm256_permute2f128_ps(a2, a6, 0x31));
-  _mm256_storeu_ps(to + 7 * to_stride, _mm256_permute2f128_ps(a3, a7, 0x31));
-}
-#endif
+constexpr int64_t kStripGroup = 8;    // strips that are packed side by side, from whole cache lines
+constexpr int64_t kTallBlock = 1536;  // rows of the tall side that are packed at a time
+constexpr int64_t kSharedPack = 192 << 10;  // elements of the wide side that fit in a core's cache
+constexpr int64_t kWideBlock = 1 << 20;     // elements of the wide side that are packed once for all threads
+constexpr int64_t kLeastWork = 1 << 17;     // products worth handing to another thread
 
 // One side of the product, seen as index i (a row of tall, a column of wide) and depth k.
 struct Side {
@@ -49,88 +32,156 @@ struct Side {
   const float* at(int64_t i, int64_t k) const { return data + i * index + k * depth; }
 };
 
-// Panel [depth][kWide] of wide columns first .. first + kWide - 1, zero beyond the last column.
-void pack_wide(const Side& side, int64_t first, int64_t k0, int64_t depth, float* to) {
-  int64_t count = std::min(kWide, side.size - first);
-  const float* from = side.at(first, k0);
-  int64_t k = 0;
-  if (count == kWide && side.index == 1) {
-    for (; k < depth; ++k, from += side.depth, to += kWide) {
-      store(to, load(from));
-      store(to + kLanes, load(from + kLanes));
+// Panels [depth][kWide] of the wide columns from `first` on, zero beyond the last column.
+void pack_wide(const Side& side, int64_t first, int64_t panels, int64_t k0, int64_t depth, float* to) {
+  const int64_t full = std::min(panels, (side.size - first) / kWide);
+  if (side.index == 1) {
+    const float* from = side.at(first, k0);
+    for (int64_t k = 0; k < depth; ++k, from += side.depth)
+      for (int64_t p = 0; p < full; ++p) {
+        float* panel = to + (p * depth + k) * kWide;
+        store(panel, load(from + p * kWide));
+        store(panel + kLanes, load(from + p * kWide + kLanes));
+      }
+  }
+  for (int64_t p = side.index == 1 ? full : 0; p < panels; ++p) {
+    const int64_t count = std::min(kWide, side.size - first - p * kWide);
+    const float* from = side.at(first + p * kWide, k0);
+    float* panel = to + p * depth * kWide;
+    int64_t k = 0;
+    if (count == kWide && side.depth == 1)
+      for (; k + kBlock <= depth; k += kBlock, from += kBlock, panel += kBlock * kWide)
+        for (int64_t i = 0; i < kWide; i += kBlock) transpose(from + i * side.index, side.index, panel + i, kWide);
+    for (; k < depth; ++k, from += side.depth, panel += kWide) {
+      for (int64_t i = 0; i < count; ++i) panel[i] = from[i * side.index];
+      for (int64_t i = count; i < kWide; ++i) panel[i] = 0.0f;
     }
-    return;
-  }
-#if defined(__AVX__)
-  if (count == kWide && side.depth == 1) {
-    for (; k + 8 <= depth; k += 8, from += 8, to += 8 * kWide)
-      for (int64_t i = 0; i < kWide; i += 8) transpose8(from + i * side.index, side.index, to + i, kWide);
-  }
-#endif
-  for (; k < depth; ++k, from += side.depth, to += kWide) {
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i * side.index];
-    for (int64_t i = count; i < kWide; ++i) to[i] = 0.0f;
   }
 }
 
-// Strip [depth][kTall] of tall rows from `first` on.
-void pack_tall(const Side& side, int64_t first, int64_t k0, int64_t depth, float* to) {
-  int64_t count = std::min(kTall, side.size - first);
-  const float* from = side.at(first, k0);
-  for (int64_t k = 0; k < depth; ++k, from += side.depth, to += kTall)
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i * side.index];
+// Strips [depth][kTall] of the tall rows from `first` on; in the last one, what is beyond the last row stays as it is.
+void pack_tall(const Side& side, int64_t first, int64_t strips, int64_t k0, int64_t depth, float* to) {
+  const int64_t full = std::min(strips, (side.size - first) / kTall);
+  if (side.index == 1) {
+    const float* from = side.at(first, k0);
+    for (int64_t k = 0; k < depth; ++k, from += side.depth)
+      for (int64_t s = 0; s < full; ++s)
+        std::memcpy(to + (s * depth + k) * kTall, from + s * kTall, kTall * sizeof(float));
+  }
+  for (int64_t s = side.index == 1 ? full : 0; s < strips; ++s) {
+    const int64_t count = std::min(kTall, side.size - first - s * kTall);
+    const float* from = side.at(first + s * kTall, k0);
+    float* strip = to + s * depth * kTall;
+    for (int64_t k = 0; k < depth; ++k, from += side.depth, strip += kTall)
+      for (int64_t i = 0; i < count; ++i) strip[i] = from[i * side.index];
+  }
 }
 
+// About four pieces a thread: enough to even out, few enough to cost nothing; and none too small to hand over.
+int64_t even_grain(int64_t count, int64_t work_each) {
+  return std::max({int64_t{1}, count / (num_threads() * 4), kLeastWork / std::max<int64_t>(1, work_each)});
+}
 
-// About four pieces a thread: enough to even out, few enough to cost nothing.
-int64_t even_grain(int64_t count) { return std::max<int64_t>(1, count / (num_threads() * 4)); }
+// The product of a block of the tall side, over one stretch of k, with the wide side. Indices are the whole product's.
+struct Pass {
+  const Side &tall, &wide;
+  int64_t k0, depth;
+  const float* strips;  // the block packed, or null
+  float* out;
+  int64_t tall_stride, wide_stride;
+  const float *tall_bias, *wide_bias;
+  bool relu;
 
-// out(i of tall, j of wide), with strides in out: sums over one stretch of k.
-void pass(const Side& tall, const Side& wide, int64_t k0, int64_t depth, float* out, int64_t tall_stride,
-          int64_t wide_stride, const float* tall_bias, const float* wide_bias, bool relu) {
-  static thread_local Buffer tall_shared, wide_shared;
-  const int64_t strips = ceil_div(tall.size, kTall), panels = ceil_div(wide.size, kWide);
-  const bool pack = tall.depth != 1;
-  const float* tall_packed = nullptr;
-  if (pack) {
-    float* to = tall_shared.reserve(strips * depth * kTall);
-    parallel_for(strips, even_grain(strips), [&](int64_t begin, int64_t end) {
-      for (int64_t s = begin; s < end; ++s) pack_tall(tall, s * kTall, k0, depth, to + s * depth * kTall);
-    });
-    tall_packed = to;
-  }
-  auto one = [&](int64_t strip, int64_t panel, const float* wide_packed) {
-    int64_t i = strip * kTall, j = panel * kWide;
+  // Rows i .. i + kTall - 1, columns j .. j + kWide - 1; `strip` counts within the block.
+  void one(int64_t strip, int64_t i, int64_t j, const float* panel) const {
     Target to{out + i * tall_stride + j * wide_stride, tall_stride, wide_stride, tall_bias ? tall_bias + i : nullptr,
               wide_bias ? wide_bias + j : nullptr, k0 > 0, relu};
-    int64_t rows = std::min(kTall, tall.size - i), columns = std::min(kWide, wide.size - j);
-    if (pack)
-      tile_of<true>(rows, depth, tall_packed + strip * depth * kTall, 0, wide_packed, columns, to);
+    const int64_t rows = std::min(kTall, tall.size - i), columns = std::min(kWide, wide.size - j);
+    if (strips)
+      tile_of<true>(rows, depth, strips + strip * depth * kTall, 0, panel, columns, to);
     else
-      tile_of<false>(rows, depth, tall.at(i, k0), tall.index, wide_packed, columns, to);
+      tile_of<false>(rows, depth, tall.at(i, k0), tall.index, panel, columns, to);
+  }
+};
+
+void block(const Pass& pass, int64_t i0, int64_t rows) {
+  static thread_local Buffer shared;
+  const int64_t depth = pass.depth, strips = ceil_div(rows, kTall), panels = ceil_div(pass.wide.size, kWide);
+  const int64_t groups = ceil_div(panels, kPanelGroup), tile_work = depth * kTall * kWide;
+  auto group_of = [&](int64_t first, int64_t last, const float* packed) {
+    return [=, &pass](int64_t begin, int64_t end) {
+      for (int64_t s = begin; s < end; ++s)
+        for (int64_t p = first; p < last; ++p)
+          pass.one(s, i0 + s * kTall, p * kWide, packed + (p - first) * depth * kWide);
+    };
   };
 
-  if (depth * wide.size <= kSharedPack) {  // the wide side fits in a core's cache: pack it once, share out the strips
-    float* packed = wide_shared.reserve(panels * depth * kWide);
-    parallel_for(panels, even_grain(panels), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) pack_wide(wide, p * kWide, k0, depth, packed + p * depth * kWide);
-    });
-    parallel_for(strips, even_grain(strips), [&](int64_t begin, int64_t end) {
-      for (int64_t s = begin; s < end; ++s)
-        for (int64_t p = 0; p < panels; ++p) one(s, p, packed + p * depth * kWide);
+  const bool many = panels * depth * kWide > kSharedPack;
+  if (many && (num_threads() == 1 || groups >= 2 * num_threads())) {
+    parallel_for(groups, even_grain(groups, kPanelGroup * strips * tile_work), [&](int64_t begin, int64_t end) {
+      static thread_local Buffer own;
+      float* packed = own.reserve(kPanelGroup * depth * kWide);
+      for (int64_t group = begin; group < end; ++group) {
+        const int64_t first = group * kPanelGroup, last = std::min(first + kPanelGroup, panels);
+        pack_wide(pass.wide, first * kWide, last - first, pass.k0, depth, packed);
+        group_of(first, last, packed)(0, strips);
+      }
     });
     return;
   }
-  parallel_for(ceil_div(panels, kPanelGroup), 1, [&](int64_t begin, int64_t end) {
-    static thread_local Buffer own;
-    float* packed = own.reserve(kPanelGroup * depth * kWide);
-    for (int64_t group = begin; group < end; ++group) {
-      int64_t first = group * kPanelGroup, last = std::min(first + kPanelGroup, panels);
-      for (int64_t p = first; p < last; ++p) pack_wide(wide, p * kWide, k0, depth, packed + (p - first) * depth * kWide);
-      for (int64_t s = 0; s < strips; ++s)
-        for (int64_t p = first; p < last; ++p) one(s, p, packed + (p - first) * depth * kWide);
+  // All threads use the same panels: those of a small wide side, which all stay in each core's cache, or, where there
+  // are many threads, a stretch of them with the tiles shared out in both directions.
+  const int64_t stretch = std::max(kPanelGroup, kWideBlock / (depth * kWide));
+  for (int64_t first = 0; first < panels; first += stretch) {
+    const int64_t last = std::min(panels, first + stretch), count = last - first;
+    float* packed = shared.reserve(count * depth * kWide);
+    parallel_for(count, even_grain(count, depth * kWide), [&](int64_t begin, int64_t end) {
+      pack_wide(pass.wide, (first + begin) * kWide, end - begin, pass.k0, depth, packed + begin * depth * kWide);
+    });
+    if (!many) {
+      parallel_for(strips, even_grain(strips, count * tile_work), group_of(first, last, packed));
+      continue;
     }
-  });
+    const int64_t across = ceil_div(count, kPanelGroup);
+    const int64_t tall_piece = std::max(kPanelGroup, strips / ceil_div(num_threads() * 4, across));
+    const int64_t down = ceil_div(strips, tall_piece);
+    parallel_for(across * down, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) {
+        const int64_t p = piece / down * kPanelGroup, s = piece % down * tall_piece;
+        group_of(first + p, std::min(first + p + kPanelGroup, last), packed + p * depth * kWide)(
+            s, std::min(s + tall_piece, strips));
+      }
+    });
+  }
+}
+
+// out(i of tall, j of wide), with strides in out.
+void product(const Side& tall, const Side& wide, int64_t k, float* out, int64_t tall_stride, int64_t wide_stride,
+             const float* tall_bias, const float* wide_bias, bool relu) {
+  static thread_local Buffer packed;
+  const int64_t longest = ceil_div(k, ceil_div(k, kDepth));
+  // Rows whose starts are a multiple of 4 KB apart fall into one set of the cache: in place only if little is used.
+  const bool pack = tall.depth != 1 || (tall.index % 1024 == 0 && wide.size > 8 * kWide && tall.size >= kTall);
+  for (int64_t k0 = 0; k0 < k; k0 += longest) {
+    const int64_t depth = std::min(longest, k - k0);
+    for (int64_t i0 = 0; i0 < tall.size; i0 += kTallBlock) {
+      const int64_t rows = std::min(kTallBlock, tall.size - i0), strips = ceil_div(rows, kTall);
+      Pass pass{tall, wide, k0, depth, nullptr, out, tall_stride, wide_stride, tall_bias, wide_bias,
+                relu && k0 + depth == k};
+      if (pack) {
+        float* to = packed.reserve(strips * depth * kTall);
+        const int64_t groups = ceil_div(strips, kStripGroup);
+        parallel_for(groups, even_grain(groups, kStripGroup * kTall * depth), [&](int64_t begin, int64_t end) {
+          for (int64_t g = begin; g < end; ++g) {
+            const int64_t s = g * kStripGroup;
+            pack_tall(tall, i0 + s * kTall, std::min(kStripGroup, strips - s), k0, depth, to + s * depth * kTall);
+          }
+        });
+        pass.strips = to;
+      }
+      block(pass, i0, rows);
+    }
+  }
 }
 
 }  // namespace
@@ -143,18 +194,14 @@ void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bia
     return;
   }
   const Side rows{a.data, m, a.row, a.column}, columns{b.data, n, b.column, b.row};
+  if (few_vectors(m, n, k, a, b, bias, relu, out)) return;
   // Elements moved outside the tiles: packing (turning while packing counts twice) and turning the result.
   const int64_t b_wide = k * n * (columns.index == 1 ? 1 : 2) + k * m * (rows.depth == 1 ? 0 : 1);
   const int64_t a_wide = k * m * (rows.index == 1 ? 1 : 2) + k * n * (columns.depth == 1 ? 0 : 1) + m * n;
-  const int64_t passes = ceil_div(k, kDepth), depth = ceil_div(k, passes);
-  for (int64_t k0 = 0; k0 < k; k0 += depth) {
-    int64_t here = std::min(depth, k - k0);
-    if (b_wide <= a_wide)
-      pass(rows, columns, k0, here, out, n, 1, nullptr, bias, relu && k0 + here == k);
-    else
-      pass(columns, rows, k0, here, out, 1, n, bias, nullptr, relu && k0 + here == k);
-  }
+  if (b_wide <= a_wide)
+    product(rows, columns, k, out, n, 1, nullptr, bias, relu);
+  else
+    product(columns, rows, k, out, 1, n, bias, nullptr, relu);
 }
 
 }  // namespace facula::FACULA_ISA
-

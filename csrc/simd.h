@@ -271,6 +271,43 @@ FACULA_INLINE void store_pairs(float* p, Float a, Float b) {
   _mm_storeu_ps(p + kLanes, _mm_unpackhi_ps((__m128)a, (__m128)b));
 #else
   for (int i = 0; i < kLanes; ++i) p[2 * i] = a[i], p[2 * i + 1] = b[i];
+
+// ---- transposition ---------------------------------------------------------------------------------------------------
+
+constexpr int64_t kBlock = FACULA_BYTES >= 32 ? 8 : 4;
+
+// Turns a block of kBlock rows of kBlock floats: to[j * to_stride + i] = from[i * stride + j].
+FACULA_INLINE void transpose(const float* from, int64_t stride, float* to, int64_t to_stride) {
+#if defined(__AVX__)
+  __m256 a0 = _mm256_loadu_ps(from), a1 = _mm256_loadu_ps(from + stride);
+  __m256 a2 = _mm256_loadu_ps(from + 2 * stride), a3 = _mm256_loadu_ps(from + 3 * stride);
+  __m256 a4 = _mm256_loadu_ps(from + 4 * stride), a5 = _mm256_loadu_ps(from + 5 * stride);
+  __m256 a6 = _mm256_loadu_ps(from + 6 * stride), a7 = _mm256_loadu_ps(from + 7 * stride);
+  __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1);
+  __m256 b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
+  __m256 b4 = _mm256_unpacklo_ps(a4, a5), b5 = _mm256_unpackhi_ps(a4, a5);
+  __m256 b6 = _mm256_unpacklo_ps(a6, a7), b7 = _mm256_unpackhi_ps(a6, a7);
+  a0 = _mm256_shuffle_ps(b0, b2, 0x44), a1 = _mm256_shuffle_ps(b0, b2, 0xee);
+  a2 = _mm256_shuffle_ps(b1, b3, 0x44), a3 = _mm256_shuffle_ps(b1, b3, 0xee);
+  a4 = _mm256_shuffle_ps(b4, b6, 0x44), a5 = _mm256_shuffle_ps(b4, b6, 0xee);
+  a6 = _mm256_shuffle_ps(b5, b7, 0x44), a7 = _mm256_shuffle_ps(b5, b7, 0xee);
+  _mm256_storeu_ps(to, _mm256_permute2f128_ps(a0, a4, 0x20));
+  _mm256_storeu_ps(to + to_stride, _mm256_permute2f128_ps(a1, a5, 0x20));
+  _mm256_storeu_ps(to + 2 * to_stride, _mm256_permute2f128_ps(a2, a6, 0x20));
+  _mm256_storeu_ps(to + 3 * to_stride, _mm256_permute2f128_ps(a3, a7, 0x20));
+  _mm256_storeu_ps(to + 4 * to_stride, _mm256_permute2f128_ps(a0, a4, 0x31));
+  _mm256_storeu_ps(to + 5 * to_stride, _mm256_permute2f128_ps(a1, a5, 0x31));
+  _mm256_storeu_ps(to + 6 * to_stride, _mm256_permute2f128_ps(a2, a6, 0x31));
+  _mm256_storeu_ps(to + 7 * to_stride, _mm256_permute2f128_ps(a3, a7, 0x31));
+#elif defined(__x86_64__)
+  __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + stride);
+  __m128 c = _mm_loadu_ps(from + 2 * stride), d = _mm_loadu_ps(from + 3 * stride);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a), _mm_storeu_ps(to + to_stride, b);
+  _mm_storeu_ps(to + 2 * to_stride, c), _mm_storeu_ps(to + 3 * to_stride, d);
+#else
+  for (int64_t i = 0; i < kBlock; ++i)
+    for (int64_t j = 0; j < kBlock; ++j) to[j * to_stride + i] = from[i * stride + j];
 #endif
 }
 

@@ -79,7 +79,8 @@ void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, i
 #undef FACULA_STORE
     return;
   }
-  float held[kTall][kWide];
+  constexpr int64_t held_rows = (rows + kBlock - 1) / kBlock * kBlock;
+  float held[held_rows][kWide];
 #define FACULA_HOLD(r)                   \
   if constexpr (rows > r) {              \
     store(held[r], low##r);              \
@@ -87,15 +88,30 @@ void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, i
   }
   FACULA_ROWS(FACULA_HOLD)
 #undef FACULA_HOLD
-  for (int64_t c = 0; c < columns; ++c) {
-    float* out = to.out + c * to.column;
-    for (int r = 0; r < rows; ++r) {
-      const float start =
-          to.add ? out[r * to.row] : to.row_bias ? to.row_bias[r] : to.column_bias ? to.column_bias[c] : 0.0f;
-      const float value = held[r][c] + start;
-      out[r * to.row] = to.relu && value <= 0.0f ? 0.0f : value;
-    }
+  // Element (r, c) starts from start[r * start_row + c * start_column].
+  const float zero = 0.0f, *start = &zero;
+  int64_t start_row = 0, start_column = 0;
+  if (to.add)
+    start = to.out, start_row = to.row, start_column = to.column;
+  else if (to.row_bias)
+    start = to.row_bias, start_row = 1;
+  else if (to.column_bias)
+    start = to.column_bias, start_column = 1;
+  auto finish = [&](float sum, int64_t r, int64_t c) {
+    const float value = sum + start[r * start_row + c * start_column];
+    return to.relu && value <= 0.0f ? 0.0f : value;
+  };
+  if (to.row == 1) {  // the tall index is the fast one of out
+    for (int64_t r = rows; r < held_rows; ++r) store(held[r], Float{}), store(held[r] + kLanes, Float{});
+    float turned[kWide][held_rows];
+    for (int64_t r = 0; r < held_rows; r += kBlock)
+      for (int64_t c = 0; c < kWide; c += kBlock) transpose(held[r] + c, kWide, turned[c] + r, held_rows);
+    for (int64_t c = 0; c < columns; ++c)
+      for (int64_t r = 0; r < rows; ++r) to.out[c * to.column + r] = finish(turned[c][r], r, c);
+    return;
   }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to.out[r * to.row + c * to.column] = finish(held[r][c], r, c);
 }
 
 template <bool packed, int rows = 1>

@@ -271,6 +271,8 @@ FACULA_INLINE void store_pairs(float* p, Float a, Float b) {
   _mm_storeu_ps(p + kLanes, _mm_unpackhi_ps((__m128)a, (__m128)b));
 #else
   for (int i = 0; i < kLanes; ++i) p[2 * i] = a[i], p[2 * i + 1] = b[i];
+#endif
+}
 
 // ---- transposition ---------------------------------------------------------------------------------------------------
 

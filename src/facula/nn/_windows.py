@@ -42,7 +42,7 @@ def _batched(name: str, input: Tensor, dims: int) -> tuple[Tensor, bool]:
     return input, False
 
 
-def _convolve(
+def convolve(
     dims: int,
     input: Tensor,
     weight: Tensor,
@@ -51,7 +51,9 @@ def _convolve(
     padding: Any,
     dilation: Any,
     groups: int,
+    op: Any = _conv.conv,
 ) -> Tensor:
+    """`op` (`conv` or `conv_relu`) with arguments as the public functions take them."""
     name = f"conv{dims}d"
     x, single = _batched(name, input, dims)
     if weight.ndim != dims + 2:
@@ -93,7 +95,7 @@ def _convolve(
                 f"({' x '.join(map(str, kernel))}). "
                 "Kernel size can't be greater than actual input size"
             )
-    result = _conv.conv(x, weight, bias, stride, amounts, dilation, groups)
+    result = op(x, weight, bias, stride, amounts, dilation, groups)
     return result.squeeze(0) if single else result
 
 
@@ -131,7 +133,7 @@ def conv1d(
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlation: input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,)."""
-    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -152,7 +154,7 @@ def conv2d(
     tensor([[[[4., 4.],
               [4., 4.]]]])
     """
-    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
@@ -167,7 +169,7 @@ def conv3d(
     """Cross-correlation: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, KD, KH, KW), bias
     (O,).
     """
-    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def _windows(

@@ -9,7 +9,11 @@ from itertools import chain
 from typing import Any
 
 from ..._tensor import Tensor
+from ...autograd.op import observers
 from ..parameter import Parameter
+from .activation import ReLU
+from .conv import Conv1d, Conv2d, Conv3d
+from .linear import Linear
 from .module import Module, _assembled, _indented
 
 
@@ -21,11 +25,30 @@ def _position(index: Any, length: int) -> int:
     return index % length
 
 
+_WITH_RELU = (Conv1d, Conv2d, Conv3d)
+_FORWARD = {kind: kind.forward for kind in (*_WITH_RELU, ReLU)}
+
+
+def _plain(module: Module) -> bool:
+    """Whether calling the module is just its class's `forward`: nobody looks at what goes in or comes out."""
+    return not (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or observers
+        or "forward" in module.__dict__
+        or type(module).forward is not _FORWARD[type(module)]  # type: ignore[index]
+    )
+
+
 class Sequential(Module):
     """Runs its modules one after another, each on the result of the one before.
 
     Args:
         *args: the modules; or one `OrderedDict` of name to module.
+
+    A linear layer or a convolution and a `ReLU` right behind it are computed in one pass, unless hooks are on them.
 
     A slice gives a `Sequential` over the same modules (names kept); `+` and `*` chain and repeat.
 
@@ -50,9 +73,18 @@ class Sequential(Module):
                 self.add_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
+        waiting: Any = None  # a layer that can be computed together with a ReLU, if one follows
         for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]  # None has no place in a chain
-        return input
+            if waiting is not None:
+                if type(module) is ReLU and _plain(module):
+                    input, waiting = waiting._with_relu(input), None
+                    continue
+                input, waiting = waiting(input), None
+            if type(module) in _WITH_RELU and _plain(module):
+                waiting = module
+            else:
+                input = module(input)  # type: ignore[misc]  # None has no place in a chain
+        return input if waiting is None else waiting(input)
 
     def _renumber(self, modules: Iterable[Any]) -> None:
         self._modules = {str(i): module for i, module in enumerate(modules)}

@@ -7,8 +7,10 @@ from typing import Any
 
 from ..._tensor import Tensor
 from ...factory import empty
+from ...ops.conv import conv_relu
 from .. import functional as F
 from .. import init
+from .._windows import convolve
 from ..parameter import Parameter
 from ._sizes import per_dim
 from .module import Module
@@ -113,6 +115,13 @@ class _ConvNd(Module):
         if self.padding_mode == "zeros":
             return input, self.padding
         return F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), 0
+
+    def _with_relu(self, input: Tensor) -> Tensor:
+        input, padding = self._padded(input)
+        return convolve(
+            len(self.kernel_size), input, self.weight, self.bias, self.stride, padding, self.dilation,
+            self.groups, conv_relu,
+        )  # fmt: skip
 
     def extra_repr(self) -> str:
         text = (

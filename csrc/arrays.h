@@ -7,8 +7,6 @@
 
 #include <numpy/arrayobject.h>
 
-#include "gemm.h"
-
 namespace facula {
 
 namespace nb = nanobind;
@@ -69,21 +67,6 @@ nb::object new_like(PyArrayObject* array) {
 }
 
 inline PyArrayObject* as_array(const nb::object& object) { return reinterpret_cast<PyArrayObject*>(object.ptr()); }
-
-// A float32 matrix one of whose strides is one element: rows and columns may be any slice otherwise.
-inline bool as_matrix(PyArrayObject* array, Matrix& matrix) {
-  if (PyArray_NDIM(array) != 2) return false;
-  const npy_intp rows = PyArray_DIM(array, 0), columns = PyArray_DIM(array, 1), unit = sizeof(float);
-  npy_intp row = PyArray_STRIDE(array, 0), column = PyArray_STRIDE(array, 1);
-  if (row % unit || column % unit) return false;
-  row /= unit, column /= unit;
-  // The stride of a dimension of one element means nothing: read such a matrix as dense.
-  if (columns <= 1 && row != 1) column = 1;
-  if (rows <= 1 && column != 1) row = 1;
-  if (row != 1 && column != 1) return false;
-  matrix = {data<float>(array), row, column};
-  return true;
-}
 
 // A dense array's dimensions but the last, as one.
 inline int64_t leading_size(PyArrayObject* array) {

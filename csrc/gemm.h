@@ -1,4 +1,4 @@
-// Single-precision matrix product for the shapes of linear layers.
+// Single-precision matrix product.
 #pragma once
 #include <cstdint>
 
@@ -7,10 +7,12 @@
 namespace facula {
 
 // A matrix in memory: element (i, j) is data[i * row + j * column]; one of the strides is 1.
-struct Matrix {
-  const float* data;
+template <typename T>
+struct MatrixOf {
+  const T* data;
   int64_t row, column;
 };
+using Matrix = MatrixOf<float>;
 
 FACULA_KERNELS(
     // out[m, n] = bias[n] + sum over k of a[m, k] * b[k, n], and 0 instead of negative numbers if relu; out is row-major

@@ -625,9 +625,17 @@ record(
     (normal(2, 3), normal(3)),
 )
 record(
+    "linear_relu",
+    lambda x, w, b=None: np.maximum(x @ w.T + (0 if b is None else b), 0),
+    (normal(2, 3), normal(4, 3), normal(4)),
+    (normal(2, 3), normal(4, 3)),
+    (normal(2, 2, 3), normal(2, 3), normal(2)),
+)
+record(
     "addmm",
     lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
     (normal(2, 2), normal(2, 3), normal(3, 2)),
+    (normal(2), normal(2, 3), normal(3, 2)),
     (normal(2), normal(2, 3), normal(3, 2), 0.5, 2.0),
 )
 

@@ -97,29 +97,6 @@ def _set_blas_threads(count: int) -> None:
             return
 
 
-# ---- matrix products ---------------------------------------------------------------------------------------
-
-
-def matmul(a: Any, b: Any, out: Array | None = None) -> Any:
-    """`a @ b` for float32 matrices [m, k] and [k, n], each with one contiguous dimension (so also `w.T`)."""
-    return NotImplemented if native is None else native.matmul(a, b, out)
-
-
-def linear(x: Any, weight: Any, bias: Any = None, out: Array | None = None) -> Any:
-    """`x @ weight.T + bias`: float32, x [..., k] contiguous, weight [n, k], bias [n] or None."""
-    return NotImplemented if native is None else native.linear(x, weight, bias, out)
-
-
-def linear_grad_input(g: Any, weight: Any, out: Array | None = None) -> Any:
-    """`g @ weight`: float32, g [..., n] contiguous, weight [n, k]."""
-    return NotImplemented if native is None else native.linear_grad_input(g, weight, out)
-
-
-def linear_grad_weight(g: Any, x: Any, out: Array | None = None) -> Any:
-    """`g.T @ x` over all leading dimensions: float32, g [..., n] and x [..., k] contiguous, result [n, k]."""
-    return NotImplemented if native is None else native.linear_grad_weight(g, x, out)
-
-
 # ---- activations, softmax, cross-entropy -------------------------------------------------------------------
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from ..ops import activation, loss, matmul, pointwise, reduce, shape, softmax
 from . import conv as conv  # registers its own
 from . import cpu
+from ..ops import activation, loss, pointwise, reduce, shape, softmax
+from . import cpu, gemm  # noqa: F401
 
 if cpu.native is not None:
     pointwise.add.kernel(np.ndarray)(cpu.native.add)
@@ -24,8 +26,6 @@ if cpu.native is not None:
         pointwise.sin: np.sin, pointwise.cos: np.cos,
     }.items():  # fmt: skip
         _function.kernel(np.ndarray)(cpu.native.loop_of(_ufunc))
-    matmul.matmul.kernel(np.ndarray)(cpu.native.matmul)
-    matmul.linear.kernel(np.ndarray)(cpu.native.linear)
     activation.relu.kernel(np.ndarray)(cpu.native.relu)
     activation.relu_grad.kernel(np.ndarray)(cpu.native.relu_grad)
     softmax.softmax.kernel(np.ndarray)(cpu.softmax)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..kernels.namespace import namespace
+from .activation import relu, relu_grad
 from .halves import in_float32
 from .pointwise import conj
 from .shape import reshape, transpose
@@ -54,7 +55,7 @@ def check_matmul(name: str, a: Any, b: Any) -> None:
 def product(a: Any, b: Any) -> Any:
     """The matrix product of raw arrays; halves accumulate in float32."""
     if a.dtype.itemsize == 2 and a.dtype.kind in "fV":
-        return namespace(a).matmul(a.astype("float32"), b.astype("float32")).astype(a.dtype)
+        return matmul(a.astype("float32"), b.astype("float32")).astype(a.dtype)
     return namespace(a).matmul(a, b)
 
 
@@ -104,6 +105,8 @@ def _matmul_other(g: Any, input: Any, other_shape: tuple[int, ...]) -> Any:
     if len(other_shape) == 1:
         full = matmul(transpose(conj(input), -2, -1), reshape(g, (*g.shape, 1)))
         return reshape(full, tuple(full.shape[:-1]))
+    if len(other_shape) == 2:  # one product that sums over the batches, too
+        return matmul(transpose(conj(_rows(input)), 0, 1), _rows(g))
     return matmul(transpose(conj(input), -2, -1), g)
 
 
@@ -159,11 +162,24 @@ def _linear_weight(g: Any, input: Any, weight_shape: tuple[int, ...]) -> Any:
 linear.vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
 
 
+@op(grad_name="ReluBackward0")
+def linear_relu(input: Any, weight: Any, bias: Any = None, /) -> Any:
+    """`relu(linear(input, weight, bias))`."""
+    return relu(linear(input, weight, bias))
+
+
+linear_relu.vjp(
+    input=lambda g, weight, out: _linear_input(relu_grad(g, out), weight),
+    weight=lambda g, input, weight_shape, out: _linear_weight(relu_grad(g, out), input, weight_shape),
+    bias=lambda g, out: relu_grad(g, out),
+)
+
+
 @op(grad_name="AddmmBackward0")
 def addmm(input: Any, mat1: Any, mat2: Any, /, beta: Any = 1, alpha: Any = 1) -> Any:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     check_matmul("addmm", mat1, mat2)
-    total = product(mat1, mat2)
+    total = matmul(mat1, mat2)
     if alpha != 1:
         total = total * alpha
     return total if beta == 0 else total + (input if beta == 1 else input * beta)

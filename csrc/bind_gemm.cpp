@@ -116,10 +116,10 @@ bool blas_loaded() {
 // Whether a product is OpenBLAS's: doubles, unless so few that NumPy is as quick; and large ones of floats where our tiles
 // have not been measured to be the faster, as they have with AVX2.
 template <typename T>
-bool by_blas(int64_t m, int64_t n, int64_t k, MatrixOf<T> a, MatrixOf<T> b) {
+bool by_blas(int64_t count, int64_t m, int64_t n, int64_t k, MatrixOf<T> a, MatrixOf<T> b) {
   const bool single = sizeof(T) == sizeof(float);
   if (single && std::strcmp(cpu::isa_name(cpu::isa()), "avx2") == 0) return false;
-  if (m * n * k < (single ? 1 << 24 : 1 << 15) || (single && std::min({m, n, k}) < 64)) return false;
+  if (m * n * k * (single ? 1 : count) < (single ? 1 << 24 : 1 << 15) || (single && std::min({m, n, k}) < 64)) return false;
   return blas_loaded() && blas::takes(m, n, k, a, b);
 }
 
@@ -173,7 +173,7 @@ struct Batches {
 template <typename T>
 bool multiply_all(const Stack<T>& a, const Stack<T>& b, const Batches<T>& batches, const T* bias, bool relu, T* out) {
   const int64_t m = a.rows, n = b.columns, k = a.columns, work = m * n * k;
-  const bool blas = by_blas(m, n, k, a.matrix, b.matrix);
+  const bool blas = by_blas(batches.count, m, n, k, a.matrix, b.matrix);
   if (sizeof(T) == sizeof(double) && !blas) return false;
   Unlocked unlocked(work * batches.count);
   if (batches.count == 1) {

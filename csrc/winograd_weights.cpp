@@ -11,7 +11,35 @@
 namespace facula::FACULA_ISA {
 namespace {
 
-constexpr int64_t kChannels = 64;  // channels turned at once
+constexpr int64_t kChannels = 64;     // channels turned at once
+constexpr int64_t kAbreast = kLanes / 4;  // channels in a vector while they are turned
+
+// Filters of `channels` channels and of kTall outputs, of which `count` exist, as nine rows [channel][kTall] of `to`.
+// The filter of output r and channel c begins at from + r * row + c * channel.
+template <bool turned>
+void turn_filters(const float* from, int64_t row, int64_t channel, int64_t channels, int64_t count,
+                  float (&to)[9][kChannels * kTall]) {
+  int32_t at[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) at[i] = static_cast<int32_t>(i / 4 * channel);
+  int64_t c = 0;
+  for (; c + kAbreast <= channels; c += kAbreast, from += kAbreast * channel)
+    for (int64_t r0 = 0; r0 < kTall; r0 += 4) {
+      const int64_t first = std::min(r0, kTall - 4);  // rows may be written twice
+      const float* rows[4];
+      for (int64_t i = 0; i < 4; ++i) rows[i] = from + std::min(first + i, count - 1) * row;
+      const auto taps = [&](int k, bool last_only) {
+        Float q[4] = {load_quads(rows[0] + k, at), load_quads(rows[1] + k, at), load_quads(rows[2] + k, at),
+                      load_quads(rows[3] + k, at)};
+        turn_quads(q[0], q[1], q[2], q[3]);
+        for (int i = last_only ? 3 : 0; i < 4; ++i)
+          store_quads(to[turned ? 8 - k - i : k + i] + c * kTall + first, kTall, q[i]);
+      };
+      taps(0, false), taps(4, false), taps(5, true);
+    }
+  for (; c < channels; ++c, from += channel)
+    for (int64_t r = 0; r < count; ++r)
+      for (int k = 0; k < 9; ++k) to[turned ? 8 - k : k][c * kTall + r] = from[r * row + k];
+}
 
 template <int m>
 void pack_strip(const WinogradCall& call, int64_t strip, float* to) {
@@ -22,19 +50,10 @@ void pack_strip(const WinogradCall& call, int64_t strip, float* to) {
   if (count < kTall || call.in < kChannels) std::memset(rows, 0, sizeof rows);
   for (int64_t c0 = 0; c0 < call.in; c0 += kChannels) {
     const int64_t channels = std::min(kChannels, call.in - c0);
-    if (call.transposed) {
-      for (int64_t c = 0; c < channels; ++c) {
-        const float* from = call.weight + ((c0 + c) * call.out + first) * 9;
-        for (int64_t r = 0; r < count; ++r, from += 9)
-          for (int k = 0; k < 9; ++k) rows[8 - k][c * kTall + r] = from[k];
-      }
-    } else {
-      for (int64_t r = 0; r < count; ++r) {
-        const float* from = call.weight + ((first + r) * call.in + c0) * 9;
-        for (int64_t c = 0; c < channels; ++c, from += 9)
-          for (int k = 0; k < 9; ++k) rows[k][c * kTall + r] = from[k];
-      }
-    }
+    if (call.transposed)
+      turn_filters<true>(call.weight + (c0 * call.out + first) * 9, 9, call.out * 9, channels, count, rows);
+    else
+      turn_filters<false>(call.weight + (first * call.in + c0) * 9, call.in * 9, 9, channels, count, rows);
     // The last vector may run into the gap behind the position.
     for (int64_t e = 0; e < channels * kTall; e += kLanes) {
       Float half[side][3];
@@ -74,45 +93,56 @@ void winograd_pack(const WinogradCall& call, float* to) {
   });
 }
 
-// Each vector is multiplied into a 64-bit sum of its own after what went before, so that order counts and no float is
-// skipped; the streams are mixed at the end.
+namespace {
+
+constexpr int64_t kOdd = static_cast<int64_t>(0xff51afd7ed558ccdull);
+
+FACULA_INLINE uint64_t mixed(uint64_t h, uint64_t word) {
+  h = (h ^ word) * static_cast<uint64_t>(kOdd);
+  return h ^ (h >> 32);
+}
+
+FACULA_INLINE void absorb(Long& h, const float* from) {
+  Long word;
+  std::memcpy(&word, from, sizeof word);
+  h = (h ^ word) * kOdd;
+  h ^= h >> 32;
+}
+
+// Every step is one-to-one in the state and in the word, so that a single changed word always shows.
+uint64_t hash_piece(const float* from, int64_t n) {
+  Long a = Long{} + n, b = a + 1, c = a + 2, d = a + 3;
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    absorb(a, from + i), absorb(b, from + i + kLanes);
+    absorb(c, from + i + 2 * kLanes), absorb(d, from + i + 3 * kLanes);
+  }
+  uint64_t all = 0;
+  for (const Long& h : {a, b, c, d})
+    for (int k = 0; k < kDoubleLanes; ++k) all = mixed(all, static_cast<uint64_t>(h[k]));
+  for (; i < n; ++i) {
+    uint32_t word;
+    std::memcpy(&word, from + i, sizeof word);
+    all = mixed(all, word);
+  }
+  return all;
+}
+
+}  // namespace
+
 uint64_t content_hash(const float* values, int64_t count) {
-  constexpr int64_t piece = 1 << 16;  // floats hashed in one go; the pieces' hashes are combined in order
-  const int64_t pieces = ceil_div(count, piece);
-  static thread_local Buffer buffer;
-  float* hashes = buffer.reserve(2 * pieces + 2);
-  parallel_for(pieces, std::max<int64_t>(1, ceil_div(pieces, 16)), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      const int64_t first = p * piece, n = std::min(piece, count - first);
-      const float* from = values + first;
-      constexpr int streams = 4;
-      uint64_t h[streams];
-      for (int s = 0; s < streams; ++s) h[s] = 0x9e3779b97f4a7c15ull * (s + 1) + static_cast<uint64_t>(n);
-      int64_t i = 0;
-      for (; i + 2 * streams <= n; i += 2 * streams)
-        for (int s = 0; s < streams; ++s) {
-          uint64_t word;
-          std::memcpy(&word, from + i + 2 * s, sizeof word);
-          h[s] = (h[s] ^ word) * 0xff51afd7ed558ccdull;
-          h[s] ^= h[s] >> 32;
-        }
-      for (; i < n; ++i) {
-        uint32_t word;
-        std::memcpy(&word, from + i, sizeof word);
-        h[0] = (h[0] ^ word) * 0xff51afd7ed558ccdull;
-        h[0] ^= h[0] >> 32;
-      }
-      uint64_t all = 0;
-      for (int s = 0; s < streams; ++s) all = (all ^ h[s]) * 0xc4ceb9fe1a85ec53ull, all ^= all >> 29;
-      std::memcpy(hashes + 2 * p, &all, sizeof all);
-    }
-  });
+  constexpr int64_t kPiece = 1 << 16, kMost = 256;  // floats in a piece, of which so many are hashed at once
   uint64_t all = static_cast<uint64_t>(count);
-  for (int64_t p = 0; p < pieces; ++p) {
-    uint64_t one;
-    std::memcpy(&one, hashes + 2 * p, sizeof one);
-    all = (all ^ one) * 0xff51afd7ed558ccdull;
-    all ^= all >> 32;
+  for (int64_t begin = 0; begin < count; begin += kPiece * kMost) {
+    uint64_t hashes[kMost];
+    const int64_t pieces = std::min(kMost, ceil_div(count - begin, kPiece));
+    parallel_for(pieces, 4, [&](int64_t first, int64_t last) {
+      for (int64_t p = first; p < last; ++p) {
+        const int64_t place = begin + p * kPiece;
+        hashes[p] = hash_piece(values + place, std::min(kPiece, count - place));
+      }
+    });
+    for (int64_t p = 0; p < pieces; ++p) all = mixed(all, hashes[p]);
   }
   return all;
 }

@@ -101,6 +101,7 @@ FACULA_INLINE void load_tiles(const float* from, const int32_t* at, Float (&d)[m
 template <int m>
 void Block<m>::transform_input(int64_t channel, float* scratch, float* panels_out) const {
   const WinogradCall& call = problem.call;
+  const int64_t plane = call.height * call.width;
   const float* zeros = scratch + side * scratch_row;  // a row of the input above or below it
   for (int64_t s = 0; s < segments; ++s) {
     const Segment& seg = segment[s];
@@ -120,7 +121,7 @@ void Block<m>::transform_input(int64_t channel, float* scratch, float* panels_ou
     int64_t x = 0;
     for (; x + kLanes <= n; x += kLanes) {
       Float d[side], v[side];
-      for (int64_t i = 0; i < side; ++i) d[i] = load(rows[i] + x);
+      for (int64_t i = 0; i < side; ++i) d[i] = load(rows[i] + x), __builtin_prefetch(rows[i] + x + plane);
       Transform<m>::input(d, v);
       for (int64_t i = 0; i < side; ++i) store(inner + i * scratch_row + x, v[i]);
     }
@@ -199,20 +200,55 @@ bool Block<m>::transform_output(int64_t output, const float* products, float* sc
   return !any(spoilt != spoilt);
 }
 
+// The product for a panel of which only the first vector counts: two strips abreast, which keep the registers as full as
+// tile() does. `out` has a row for each number of the first strip, then of the second.
+template <bool two>
+void half_tile(int64_t depth, const float* first, const float* second, const float* wide, float* out, int64_t row) {
+#define FACULA_ZERO(r) Float low##r{}, high##r{};
+  FACULA_ROWS(FACULA_ZERO)
+#undef FACULA_ZERO
+#define FACULA_STEP(r)                                                        \
+  if constexpr (kTall > r) {                                                  \
+    low##r = fma(broadcast(first[r]), column, low##r);                        \
+    if constexpr (two) high##r = fma(broadcast(second[r]), column, high##r);  \
+  }
+#pragma GCC unroll 4
+  for (int64_t k = 0; k < depth; ++k) {
+    const Float column = load(wide);
+    FACULA_ROWS(FACULA_STEP)
+    wide += kWide, first += kTall, second += kTall;
+  }
+#undef FACULA_STEP
+#define FACULA_STORE(r)                                                   \
+  if constexpr (kTall > r) {                                              \
+    store(out + r * row, low##r);                                         \
+    if constexpr (two) store(out + (kTall + r) * row, high##r);           \
+  }
+  FACULA_ROWS(FACULA_STORE)
+#undef FACULA_STORE
+}
+
 template <int m>
 bool Block<m>::outputs(int64_t begin, int64_t end, const float* packed, const float* inputs, float* products,
                        float* scratch) const {
   const WinogradCall& call = problem.call;
   const int64_t weights = packed_position(call.in, kTall), strip_size = positions * weights;
   const int64_t row = product_row(), most = call.out - begin * kTall;
-  for (int64_t p = 0; p < positions; ++p)
+  const int64_t halves = count - (panels - 1) * kWide <= kLanes ? 1 : 0, whole = panels - halves;
+  for (int64_t p = 0; p < positions; ++p) {
+    const float *strip = packed + p * weights, *from = inputs + p * input_position();
+    float* to = products + p * product_position();
     for (int64_t s = 0; s < end - begin; ++s)
-      for (int64_t k = 0; k < panels; ++k) {
-        const Target to{products + s * kTall * row + p * product_position() + k * kWide, row, 1, nullptr, nullptr,
-                        false, false};
-        tile_of<true>(std::min(kTall, most - s * kTall), call.in, packed + s * strip_size + p * weights, 0,
-                      inputs + p * input_position() + k * call.in * kWide, kWide, to);
-      }
+      for (int64_t k = 0; k < whole; ++k)
+        tile_of<true>(std::min(kTall, most - s * kTall), call.in, strip + s * strip_size, 0, from + k * call.in * kWide,
+                      kWide, {to + s * kTall * row + k * kWide, row, 1, nullptr, nullptr, false, false});
+    for (int64_t s = 0; halves && s < end - begin; s += 2) {
+      const bool two = s + 1 < end - begin;
+      const float* first = strip + s * strip_size;
+      (two ? half_tile<true> : half_tile<false>)(call.in, first, first + (two ? strip_size : 0),
+                                                 from + whole * call.in * kWide, to + s * kTall * row + whole * kWide, row);
+    }
+  }
   bool finite = true;
   const int64_t last = std::min(end * kTall, call.out);
   for (int64_t o = begin * kTall; o < last; ++o, products += row) finite &= transform_output(o, products, scratch);

@@ -7,12 +7,10 @@
 
 #include <nanobind/stl/pair.h>
 
-#include <cstdlib>
-
 namespace facula {
 namespace {
 
-// A dense copy where the array is not dense; null if it is no float32 array of that many dimensions.
+// The array, or a dense copy of it; nothing if it is no float32 array of so many dimensions.
 nb::object dense_float(nb::handle object, int dimensions) {
   PyArrayObject* array = any_array<float>(object);
   if (!array || PyArray_NDIM(array) != dimensions) return nb::object();
@@ -22,39 +20,37 @@ nb::object dense_float(nb::handle object, int dimensions) {
   return nb::steal(copy);
 }
 
-nb::object winograd_array(nb::handle input, nb::handle weight, nb::handle bias, bool relu, std::pair<int64_t, int64_t> padding,
-                          bool transposed, bool precise) {
-  nb::object x = dense_float(input, 4), w = dense_float(weight, 4), b;
-  if (!x.is_valid() || !w.is_valid()) return declined();
-  if (!bias.is_none() && !(b = dense_float(bias, 1)).is_valid()) return declined();
-  PyArrayObject *xs = as_array(x), *ws = as_array(w);
+// tile: 2 or 4, by which tests reach each; 0 takes the best, and declines where that is not Winograd's.
+nb::object winograd_array(nb::handle input, nb::handle weight, nb::handle bias, bool relu,
+                          std::pair<int64_t, int64_t> padding, bool transposed, bool precise, int tile) {
+  PyArrayObject *x = any_array<float>(input), *w = any_array<float>(weight);
+  if (!x || !w || PyArray_NDIM(x) != 4 || PyArray_NDIM(w) != 4) return declined();
   WinogradCall call{};
-  call.x = data<float>(xs), call.weight = data<float>(ws);
-  call.batch = PyArray_DIM(xs, 0), call.in = PyArray_DIM(xs, 1);
-  call.height = PyArray_DIM(xs, 2), call.width = PyArray_DIM(xs, 3);
-  call.out = PyArray_DIM(ws, transposed ? 1 : 0);
+  call.batch = PyArray_DIM(x, 0), call.in = PyArray_DIM(x, 1);
+  call.height = PyArray_DIM(x, 2), call.width = PyArray_DIM(x, 3);
+  call.out = PyArray_DIM(w, transposed ? 1 : 0);
+  // The input gradient is a convolution of g with the turned filters, padded the other way round.
   call.pad_y = transposed ? 2 - padding.first : padding.first;
   call.pad_x = transposed ? 2 - padding.second : padding.second;
   call.relu = relu, call.transposed = transposed;
-  const bool fits = PyArray_DIM(ws, transposed ? 0 : 1) == call.in && PyArray_DIM(ws, 2) == 3 && PyArray_DIM(ws, 3) == 3 &&
-                    call.pad_y >= 0 && call.pad_y <= 2 && call.pad_x >= 0 && call.pad_x <= 2;
-  if (!fits) return declined();
   const npy_intp shape[4] = {call.batch, call.out, call.height + 2 * call.pad_y - 2, call.width + 2 * call.pad_x - 2};
-  if (shape[2] <= 0 || shape[3] <= 0 || call.batch == 0 || call.in == 0 || call.out == 0) return declined();
-  if (b.is_valid()) {
-    if (PyArray_DIM(as_array(b), 0) != call.out) return declined();
-    call.bias = data<float>(as_array(b));
+  if (PyArray_DIM(w, transposed ? 0 : 1) != call.in || PyArray_DIM(w, 2) != 3 || PyArray_DIM(w, 3) != 3 ||
+      call.pad_y < 0 || call.pad_y > 2 || call.pad_x < 0 || call.pad_x > 2 || call.batch == 0 || call.in == 0 ||
+      call.out == 0 || shape[2] < 1 || shape[3] < 1)
+    return declined();
+  call.tile = tile == 2 || tile == 4 ? tile : FACULA_BEST(winograd_tile)(call, precise);
+  if (call.tile == 0) return declined();
+
+  const nb::object dense_x = dense_float(input, 4), dense_w = dense_float(weight, 4);
+  nb::object dense_b;
+  if (!bias.is_none()) {
+    dense_b = dense_float(bias, 1);
+    if (!dense_b.is_valid() || PyArray_DIM(as_array(dense_b), 0) != call.out) return declined();
+    call.bias = data<float>(as_array(dense_b));
   }
-  call.tile = precise ? 2 : 4;
-  if (const char* s = std::getenv("W_TILE")) call.tile = std::atoi(s);
+  call.x = data<float>(as_array(dense_x)), call.weight = data<float>(as_array(dense_w));
   nb::object result = new_array<float>(4, shape);
   call.result = data<float>(as_array(result));
-  static float* pk = nullptr; static const float* last = nullptr;
-  if (std::getenv("W_CACHED")) {
-    if (last != call.weight) { std::free(pk); pk = (float*)std::aligned_alloc(64, (FACULA_BEST(winograd_packed_size)(call.out, call.in, call.tile) * 4 + 63) / 64 * 64);
-    FACULA_BEST(winograd_pack)(call, pk); last = call.weight; }
-    call.packed = pk;
-  }
   bool finite;
   {
     Unlocked unlocked(9 * PyArray_SIZE(as_array(result)) * call.in);
@@ -66,10 +62,8 @@ nb::object winograd_array(nb::handle input, nb::handle weight, nb::handle bias, 
 }  // namespace
 
 void bind_winograd(nb::module_& m) {
-  const auto any = nb::arg().none();
-  m.def("winograd", &winograd_array, any, any, any, nb::arg(), nb::arg(), nb::arg(), nb::arg());
-  m.def("winograd_cache_bytes", &winograd_cache_bytes);
-  m.def("winograd_cache_clear", &winograd_cache_clear);
+  const auto any = nb::arg().none();  // whatever is no fit array, None too, is declined and not refused
+  m.def("winograd", &winograd_array, any, any, any, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg() = 0);
 }
 
 }  // namespace facula

@@ -14,10 +14,7 @@
 #include <cstring>
 
 #include "parallel.h"
-#include "tile.h"
 #include "winograd_transforms.h"
-
-#include <cstdlib>
 
 namespace facula::FACULA_ISA {
 namespace {
@@ -71,11 +68,12 @@ struct Block {
     scratch_row = ceil_div(place + kLanes, 16) * 16 + 16;
   }
 
-  // Strides of the panels and of the products.
+  // Strides of panels and products, in floats.
   int64_t input_position() const { return panels * problem.call.in * kWide + kApart; }
-  int64_t input_size() const { return positions * input_position(); }
+  int64_t panels_size() const { return positions * input_position(); }
   int64_t product_position() const { return panels * kWide; }
   int64_t product_row() const { return positions * product_position() + kApart; }
+  int64_t result_row() const { return m * product_position() + kApart; }  // a scratch row of step (3)
 
   void transform_input(int64_t channel, float* scratch, float* panels_out) const;
   bool transform_output(int64_t output, const float* products, float* scratch) const;
@@ -151,7 +149,7 @@ void Block<m>::transform_input(int64_t channel, float* scratch, float* panels_ou
 template <int m>
 bool Block<m>::transform_output(int64_t output, const float* products, float* scratch) const {
   const WinogradCall& call = problem.call;
-  const int64_t position = product_position(), row = m * position + 16;
+  const int64_t position = product_position(), row = result_row();
   for (int64_t t = 0; t < count; t += kLanes) {
     const float* from = products + t;
     for (int64_t i = 0; i < side; ++i) {
@@ -232,7 +230,7 @@ template <int m>
 bool Block<m>::outputs(int64_t begin, int64_t end, const float* packed, const float* inputs, float* products,
                        float* scratch) const {
   const WinogradCall& call = problem.call;
-  const int64_t weights = packed_position(call.in, kTall), strip_size = positions * weights;
+  const int64_t weights = packed_position(call.in), strip_size = positions * weights;
   const int64_t row = product_row(), most = call.out - begin * kTall;
   const int64_t halves = count - (panels - 1) * kWide <= kLanes ? 1 : 0, whole = panels - halves;
   for (int64_t p = 0; p < positions; ++p) {
@@ -255,85 +253,104 @@ bool Block<m>::outputs(int64_t begin, int64_t end, const float* packed, const fl
   return finite;
 }
 
-int64_t env(const char* name, int64_t d) {
-  const char* s = std::getenv(name);
-  return s ? std::atoi(s) : d;
+constexpr int64_t kGroup = 2;           // strips whose products are transformed back together
+constexpr int64_t kBlockTiles = 96;     // tiles of a block whose panels shall stay in the cache
+constexpr int64_t kLargeTiles = 208;    // and of one that transforms its weights just in time
+constexpr int64_t kMostPanels = 4 << 20, kMostWeights = 10 << 20;  // floats
+
+// Scratch rows of steps (1) and (3), and a row of zeros.
+template <int m>
+float* scratch_of(const Block<m>& block) {
+  static thread_local Buffer buffer;
+  const int64_t rows = block.side * block.scratch_row, zeros = std::max(block.problem.call.width, kLanes) + kLanes;
+  float* scratch = buffer.reserve(std::max(rows + zeros, block.side * block.result_row()));
+  std::memset(scratch + rows, 0, zeros * sizeof(float));
+  return scratch;
 }
 
 template <int m>
 bool run(const WinogradCall& call) {
+  static thread_local Buffer all_weights, some_weights, panels, products;
   const Problem<m> problem(call);
-  const int64_t positions = problem.positions, threads = num_threads();
-  const int64_t strips = ceil_div(call.out, kTall), strip_size = winograd_packed_size(1, call.in, m);
-  const int64_t group = env("W_GROUP", 2);  // strips
-  const int64_t most_tiles = env("W_TILES", 96), single = env("W_SINGLE", 208);
+  const int64_t threads = num_threads();
+  const int64_t strips = ceil_div(call.out, kTall), groups = ceil_div(strips, kGroup), strip = packed_strip(call.in, m);
+  // Transforming the weights anew for each block costs a few tiles' time; keeping them costs four times their memory.
+  const bool keep = problem.tiles > kLargeTiles && strips * strip <= kMostWeights;
+  const int64_t most = std::max(kWide, std::min(keep ? kBlockTiles : kLargeTiles, kMostPanels / (problem.positions * call.in)));
+  const int64_t even = ceil_div(problem.tiles, ceil_div(problem.tiles, most));
+  const int64_t block_tiles = std::min(ceil_div(even, kWide), most / kWide) * kWide;
+  const int64_t blocks = ceil_div(problem.tiles, block_tiles);
+  const auto block_of = [&](int64_t b) {
+    return Block<m>(problem, b * block_tiles, std::min((b + 1) * block_tiles, problem.tiles));
+  };
 
-  const int64_t blocks = problem.tiles <= single ? 1 : ceil_div(problem.tiles, most_tiles);
-  // Of equal numbers of whole panels; the last takes what is left.
-  const int64_t block_tiles = ceil_div(ceil_div(problem.tiles, blocks), kWide) * kWide;
-  const bool shared = blocks == 1 || (threads > 1 && blocks < 2 * threads);
-
-  static thread_local Buffer whole_weights;
-  const float* packed = call.packed;
-  if (!packed && blocks > 1) {
-    float* to = whole_weights.reserve(strips * strip_size);
-    winograd_pack(call, to);
+  const float* packed = nullptr;
+  if (keep) {
+    float* to = all_weights.reserve(strips * strip);
+    const int64_t grain = std::max(ceil_div(4096, call.in * kTall), ceil_div(strips, 4 * threads));
+    parallel_for(strips, grain, [&](int64_t s, int64_t end) { pack_strips(call, s, end, to + s * strip); });
     packed = to;
   }
-
-  static thread_local Buffer block_inputs, block_weights, block_products, block_scratch;
-  const auto scratch_of = [&](const Block<m>& block) {
-    const int64_t step1 = block.side * block.scratch_row, row = std::max(call.width, kLanes) + kLanes;
-    float* scratch = block_scratch.reserve(std::max(step1 + row, block.side * (m * block.product_position() + 16)));
-    std::memset(scratch + step1, 0, row * sizeof(float));
-    return scratch;
-  };
   std::atomic<bool> finite{true};
+  const auto outputs = [&](const Block<m>& block, int64_t group, const float* inputs) {
+    const int64_t s = group * kGroup, end = std::min(s + kGroup, strips);
+    const float* weights = packed ? packed + s * strip : nullptr;
+    if (!weights) {
+      float* to = some_weights.reserve(kGroup * strip);
+      pack_strips(call, s, end, to);
+      weights = to;
+    }
+    if (!block.outputs(s, end, weights, inputs, products.reserve(kGroup * kTall * block.product_row()),
+                       scratch_of(block)))
+      finite = false;
+  };
 
-  if (!shared) {
-    parallel_for(blocks, 1, [&](int64_t first, int64_t last) {
-      for (int64_t b = first; b < last; ++b) {
-        const int64_t begin = b * block_tiles, end = std::min(begin + block_tiles, problem.tiles);
-        if (begin >= end) continue;
-        const Block<m> block(problem, begin, end);
-        float* inputs = block_inputs.reserve(block.input_size());
+  if (blocks >= 2 * threads && blocks > 1) {
+    parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        const Block<m> block = block_of(b);
+        float* inputs = panels.reserve(block.panels_size());
         float* scratch = scratch_of(block);
         for (int64_t c = 0; c < call.in; ++c) block.transform_input(c, scratch, inputs);
-        float* products = block_products.reserve(group * kTall * block.product_row());
-        for (int64_t s = 0; s < strips; s += group)
-          if (!block.outputs(s, std::min(s + group, strips), packed + s * strip_size, inputs, products, scratch))
-            finite = false;
+        for (int64_t g = 0; g < groups; ++g) outputs(block, g, inputs);
       }
     });
     return finite;
   }
-
-  for (int64_t begin = 0; begin < problem.tiles; begin += block_tiles) {
-    const Block<m> block(problem, begin, std::min(begin + block_tiles, problem.tiles));
-    float* inputs = block_inputs.reserve(block.input_size());
-    parallel_for(call.in, ceil_div(call.in, 4 * threads), [&](int64_t first, int64_t last) {
+  for (int64_t b = 0; b < blocks; ++b) {
+    const Block<m> block = block_of(b);
+    float* inputs = panels.reserve(block.panels_size());
+    parallel_for(call.in, ceil_div(call.in, 4 * threads), [&](int64_t c, int64_t end) {
       float* scratch = scratch_of(block);
-      for (int64_t c = first; c < last; ++c) block.transform_input(c, scratch, inputs);
+      for (; c < end; ++c) block.transform_input(c, scratch, inputs);
     });
-    parallel_for(ceil_div(strips, group), 1, [&](int64_t first, int64_t last) {
-      for (int64_t g = first; g < last; ++g) {
-        const int64_t s = g * group, s_end = std::min(s + group, strips);
-        const float* from = packed ? packed + s * strip_size : nullptr;
-        if (!from) {
-          float* to = block_weights.reserve(group * strip_size);
-          winograd_pack_strips(call, s, s_end, to);
-          from = to;
-        }
-        float* products = block_products.reserve(group * kTall * block.product_row());
-        if (!block.outputs(s, s_end, from, inputs, products, scratch_of(block))) finite = false;
-      }
+    parallel_for(groups, 1, [&](int64_t g, int64_t end) {
+      for (; g < end; ++g) outputs(block, g, inputs);
     });
   }
-  static_cast<void>(positions);
   return finite;
 }
 
+// About how long it takes, in multiply-adds of tile().
+template <int m>
+int64_t cost(const WinogradCall& call) {
+  const Problem<m> problem(call);
+  const int64_t rest = problem.tiles % kWide, whole = problem.tiles - rest;
+  const int64_t columns = whole + (rest == 0 ? 0 : rest <= kLanes ? kWide * 5 / 8 : kWide);
+  const int64_t weights = m == 4 ? 4 : 6;  // their transform, as so many columns
+  const int64_t input = m == 4 ? 600 : 300, output = m == 4 ? 450 : 200;
+  return problem.positions * (columns + weights) * call.in * call.out +
+         problem.tiles * (input * call.in + output * call.out);
+}
+
 }  // namespace
+
+int winograd_tile(const WinogradCall& call, bool precise) {
+  const Problem<2> problem(call);
+  const int64_t direct = 9 * call.batch * problem.out_height * problem.out_width * call.in * call.out;
+  const int64_t two = cost<2>(call), four = precise ? direct : cost<4>(call);
+  return std::min(two, four) >= direct ? 0 : two < four ? 2 : 4;
+}
 
 bool winograd(const WinogradCall& call) { return call.tile == 2 ? run<2>(call) : run<4>(call); }
 

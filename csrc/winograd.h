@@ -13,28 +13,15 @@ struct WinogradCall {
   int64_t batch, in, out, height, width, pad_y, pad_x;
   bool transposed;  // weight is (in, out, 3, 3), each filter turned by 180 degrees; else (out, in, 3, 3)
   bool relu;
-  int tile;             // m
-  const float* packed;  // what winograd_pack made of the weight, or null
+  int tile;  // m
 };
 
 FACULA_KERNELS(
+    // The tile that is the fastest here, or 0 where the definition's own products are. precise: only 2 may be.
+    int winograd_tile(const WinogradCall& call, bool precise);
+
     // False if some result is not finite, which the definition must then compute: a tile spreads its infinities and
     // NaNs over all its results. `result` holds anything then.
-    bool winograd(const WinogradCall& call);
-
-    // The transformed weight, as the products read it: how many floats, and its computation.
-    int64_t winograd_packed_size(int64_t out, int64_t in, int tile);
-    void winograd_pack(const WinogradCall& call, float* to);
-    // Strips [begin, end) of it only, to the place where strip `begin` shall stand.
-    void winograd_pack_strips(const WinogradCall& call, int64_t begin, int64_t end, float* to);
-
-    // 64 bits of all `count` floats' bits, at the speed of memory.
-    uint64_t content_hash(const float* values, int64_t count);)
-
-// ---- transformed weights that are kept between calls (winograd_cache.cpp) --------------------------------------------
-
-// Bytes that the transformed weights take now; gives them all back.
-int64_t winograd_cache_bytes();
-void winograd_cache_clear();
+    bool winograd(const WinogradCall& call);)
 
 }  // namespace facula

@@ -1,10 +1,12 @@
-// Winograd's one-dimensional transforms for tiles of 2 and of 4 results, each lane a problem of its own.
+// Parts of Winograd's convolution: its one-dimensional transforms for tiles of 2 and of 4 results, each lane a problem of
+// its own, and the layout of transformed weights.
 //
 // The polynomials are evaluated at 0, 1, -1, infinity (m = 2) and at 0, a, -a, b, -b, infinity (m = 4). The usual points
 // 1 and 2 lose 2 decimal digits; a = 3/4 and b = 3/2, the ratio kept and their product near 1, lose a quarter of that, and
 // every constant below but those of `weights` is exact in float.
 #pragma once
-#include "simd.h"
+#include "tile.h"
+#include "winograd.h"
 
 namespace facula::FACULA_ISA {
 
@@ -71,7 +73,11 @@ struct Transform<4> {
 // of a power of two of channels fall into the same places of the cache.
 constexpr int64_t kApart = 16;
 
-// Packed weights: [strip of kTall outputs][position][channel][kTall], positions kApart apart.
-FACULA_INLINE int64_t packed_position(int64_t in, int64_t tall) { return in * tall + kApart; }
+// Transformed weights: [strip of kTall outputs][position][channel][kTall]. Floats between two positions and two strips.
+FACULA_INLINE int64_t packed_position(int64_t in) { return in * kTall + kApart; }
+int64_t packed_strip(int64_t in, int tile);
+
+// Transforms the weights of strips [begin, end); the first goes to `to` (winograd_weights.cpp).
+void pack_strips(const WinogradCall& call, int64_t begin, int64_t end, float* to);
 
 }  // namespace facula::FACULA_ISA

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "parallel.h"
 #include "tile.h"
-#include "winograd.h"
 #include "winograd_transforms.h"
 
 namespace facula::FACULA_ISA {
@@ -18,7 +16,7 @@ constexpr int64_t kAbreast = kLanes / 4;  // channels in a vector while they are
 // The filter of output r and channel c begins at from + r * row + c * channel.
 template <bool turned>
 void turn_filters(const float* from, int64_t row, int64_t channel, int64_t channels, int64_t count,
-                  float (&to)[9][kChannels * kTall]) {
+                  float (&to)[9][kChannels * kTall + kLanes]) {
   int32_t at[kLanes];
   for (int64_t i = 0; i < kLanes; ++i) at[i] = static_cast<int32_t>(i / 4 * channel);
   int64_t c = 0;
@@ -44,10 +42,10 @@ void turn_filters(const float* from, int64_t row, int64_t channel, int64_t chann
 template <int m>
 void pack_strip(const WinogradCall& call, int64_t strip, float* to) {
   constexpr int side = m + 2;
-  float rows[9][kChannels * kTall];
+  float rows[9][kChannels * kTall + kLanes];  // the last vector may read beyond
   const int64_t first = strip * kTall, count = std::min(kTall, call.out - first);
-  const int64_t position = packed_position(call.in, kTall);
-  if (count < kTall || call.in < kChannels) std::memset(rows, 0, sizeof rows);
+  const int64_t position = packed_position(call.in);
+  std::memset(rows, 0, sizeof rows);
   for (int64_t c0 = 0; c0 < call.in; c0 += kChannels) {
     const int64_t channels = std::min(kChannels, call.in - c0);
     if (call.transposed)
@@ -75,76 +73,12 @@ void pack_strip(const WinogradCall& call, int64_t strip, float* to) {
 
 }  // namespace
 
-int64_t winograd_packed_size(int64_t out, int64_t in, int tile) {
-  return ceil_div(out, kTall) * (tile + 2) * (tile + 2) * packed_position(in, kTall);
-}
+int64_t packed_strip(int64_t in, int tile) { return (tile + 2) * (tile + 2) * packed_position(in); }
 
-void winograd_pack_strips(const WinogradCall& call, int64_t begin, int64_t end, float* to) {
-  const int64_t size = winograd_packed_size(1, call.in, call.tile);
+void pack_strips(const WinogradCall& call, int64_t begin, int64_t end, float* to) {
+  const int64_t size = packed_strip(call.in, call.tile);
   for (int64_t strip = begin; strip < end; ++strip, to += size)
     call.tile == 2 ? pack_strip<2>(call, strip, to) : pack_strip<4>(call, strip, to);
-}
-
-void winograd_pack(const WinogradCall& call, float* to) {
-  const int64_t strips = ceil_div(call.out, kTall), size = winograd_packed_size(1, call.in, call.tile);
-  const int64_t grain = std::max<int64_t>(ceil_div(4096, call.in * kTall), ceil_div(strips, 16));
-  parallel_for(strips, grain, [&](int64_t begin, int64_t end) {
-    winograd_pack_strips(call, begin, end, to + begin * size);
-  });
-}
-
-namespace {
-
-constexpr int64_t kOdd = static_cast<int64_t>(0xff51afd7ed558ccdull);
-
-FACULA_INLINE uint64_t mixed(uint64_t h, uint64_t word) {
-  h = (h ^ word) * static_cast<uint64_t>(kOdd);
-  return h ^ (h >> 32);
-}
-
-FACULA_INLINE void absorb(Long& h, const float* from) {
-  Long word;
-  std::memcpy(&word, from, sizeof word);
-  h = (h ^ word) * kOdd;
-  h ^= h >> 32;
-}
-
-// Every step is one-to-one in the state and in the word, so that a single changed word always shows.
-uint64_t hash_piece(const float* from, int64_t n) {
-  Long a = Long{} + n, b = a + 1, c = a + 2, d = a + 3;
-  int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    absorb(a, from + i), absorb(b, from + i + kLanes);
-    absorb(c, from + i + 2 * kLanes), absorb(d, from + i + 3 * kLanes);
-  }
-  uint64_t all = 0;
-  for (const Long& h : {a, b, c, d})
-    for (int k = 0; k < kDoubleLanes; ++k) all = mixed(all, static_cast<uint64_t>(h[k]));
-  for (; i < n; ++i) {
-    uint32_t word;
-    std::memcpy(&word, from + i, sizeof word);
-    all = mixed(all, word);
-  }
-  return all;
-}
-
-}  // namespace
-
-uint64_t content_hash(const float* values, int64_t count) {
-  constexpr int64_t kPiece = 1 << 16, kMost = 256;  // floats in a piece, of which so many are hashed at once
-  uint64_t all = static_cast<uint64_t>(count);
-  for (int64_t begin = 0; begin < count; begin += kPiece * kMost) {
-    uint64_t hashes[kMost];
-    const int64_t pieces = std::min(kMost, ceil_div(count - begin, kPiece));
-    parallel_for(pieces, 4, [&](int64_t first, int64_t last) {
-      for (int64_t p = first; p < last; ++p) {
-        const int64_t place = begin + p * kPiece;
-        hashes[p] = hash_piece(values + place, std::min(kPiece, count - place));
-      }
-    });
-    for (int64_t p = 0; p < pieces; ++p) all = mixed(all, hashes[p]);
-  }
-  return all;
 }
 
 }  // namespace facula::FACULA_ISA

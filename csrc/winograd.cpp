@@ -347,7 +347,8 @@ int64_t cost(const WinogradCall& call) {
 
 int winograd_tile(const WinogradCall& call, bool precise) {
   const Problem<2> problem(call);
-  const int64_t direct = 9 * call.batch * problem.out_height * problem.out_width * call.in * call.out;
+  const int64_t products = 9 * call.batch * problem.out_height * problem.out_width * call.in * call.out;
+  const int64_t direct = products + products / 3;  // packing, and tiles that are not full
   const int64_t two = cost<2>(call), four = precise ? direct : cost<4>(call);
   return std::min(two, four) >= direct ? 0 : two < four ? 2 : 4;
 }

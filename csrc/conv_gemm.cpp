@@ -66,6 +66,7 @@ void multiply(const Source& source, const Weights& weights, const float* bias, b
   layout.runs[2].plan(axis[2], layout.piece, false, memory + 3 * axis[1].taps);
   layout.offset = memory + 3 * sides;
   layout.slab = axis[0].taps * layout.runs[1].count * layout.runs[1].length * layout.runs[2].count * layout.runs[2].length;
+  layout.slab += kLanes;
   const int64_t slabs = std::min(ceil_div(layout.lines - 1, axis[1].places) + 1, source.batch * axis[0].places);
   layout.channel = slabs * layout.slab;
   plan_offsets(source, layout);

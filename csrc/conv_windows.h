@@ -66,21 +66,34 @@ struct Runs {
   }
 };
 
-// line[j] = from[j * stride + start], 0 where that is outside of [0, size).
-FACULA_INLINE void copy_run(const float* from, int64_t size, int64_t stride, int64_t start, int64_t length, float* line) {
-  int64_t first = start >= 0 ? 0 : std::min(length, ceil_div(-start, stride));
-  int64_t last = start >= size ? first : std::min(length, (size - 1 - start) / stride + 1);
-  last = std::max(first, last);
-  for (int64_t j = 0; j < first; ++j) line[j] = 0.0f;
-  const float* source = from + start;
-  if (stride == 1) {
-    std::memcpy(line + first, source + first, (last - first) * sizeof(float));
-  } else if (stride == 2) {
-    for (int64_t j = first; j < last; ++j) line[j] = source[2 * j];
-  } else {
-    for (int64_t j = first; j < last; ++j) line[j] = source[j * stride];
+// The elements of a run that lie inside of the input.
+struct Inside {
+  int64_t first, last;
+  Inside() = default;
+  Inside(int64_t size, int64_t stride, int64_t start, int64_t length) {
+    first = start >= 0 ? 0 : std::min(length, ceil_div(-start, stride));
+    last = start >= size ? first : std::max(first, std::min(length, (size - 1 - start) / stride + 1));
   }
-  for (int64_t j = last; j < length; ++j) line[j] = 0.0f;
+};
+
+// line[j] = from[j * stride], 0 where that is not inside. Nothing is read from `end` on; up to kLanes numbers beyond the
+// line may be written.
+FACULA_INLINE void copy_run(const float* from, const float* end, int64_t stride, Inside inside, int64_t length,
+                            float* line) {
+  const int64_t first = inside.first, last = inside.last;
+  for (int64_t j = 0; j < first; j += kLanes) store(line + j, Float{});
+  if (stride == 1) {
+    if (from + last + kLanes <= end)
+      for (int64_t j = first; j < last; j += kLanes) store(line + j, load(from + j));
+    else if (first < last)
+      std::memcpy(line + first, from + first, (last - first) * sizeof(float));
+  } else if (stride == 2 && from + 2 * last + 2 * kLanes <= end) {
+    for (int64_t j = first; j < last; j += kLanes)
+      store(line + j, even_lanes(load(from + 2 * j), load(from + 2 * j + kLanes)));
+  } else {
+    for (int64_t j = first; j < last; ++j) line[j] = from[j * stride];
+  }
+  for (int64_t j = last; j < length; j += kLanes) store(line + j, Float{});
 }
 
 // Where the windows of a block are read: in the input itself where every line's places are neighbours already and
@@ -154,30 +167,38 @@ inline void place_offsets(const Source& source, const Layout& layout, const Bloc
   }
 }
 
-// Copies what a block reads of `channels` channels; data: the first of them in the first image.
+// Copies what a block reads of `channels` channels; data: the first of them in the first image. Up to kLanes numbers
+// beyond each slab are written.
 inline void fill_buffer(const Source& source, const Layout& layout, const Block& block, const float* data,
                         int64_t channels, float* buffer) {
   const Axis* axis = source.axis;
   const Runs &rows = layout.runs[1], &columns = layout.runs[2];
   const int64_t line = columns.count * columns.length, spread = rows.length - layout.rows;
+  const float* end = source.data + source.batch * source.channels * source.plane();
+  constexpr int64_t kCuts = 8;  // more are found anew each time: strides beyond that are rare
+  Inside cuts[kCuts];
+  auto cut = [&](int64_t run) {
+    return Inside(axis[2].size, axis[2].stride, columns.start[run] + block.x0 * axis[2].stride, columns.length);
+  };
+  for (int64_t p = 0; p < std::min(kCuts, columns.count); ++p) cuts[p] = cut(p);
+  const Inside nothing(0, 1, 0, columns.length);
   int64_t slab_number = 0;
   for (int64_t l = block.first; l < block.last;) {
     const int64_t slab = l / axis[1].places, y = l % axis[1].places;
     const int64_t n = slab / axis[0].places, z = slab % axis[0].places;
     const int64_t here = std::min(block.last - l, axis[1].places - y);
-    const int64_t used = here + spread;
     for (int64_t c = 0; c < channels; ++c) {
       const float* channel = data + (n * source.channels + c) * source.plane();
       float* to = buffer + c * layout.channel + slab_number * layout.slab;
       for (int64_t t = 0; t < axis[0].taps; ++t) {
         const int64_t depth = z * axis[0].stride + axis[0].at[t];
         for (int64_t r = 0; r < rows.count; ++r, to += rows.length * line) {
-          for (int64_t i = 0; i < used; ++i) {
+          for (int64_t i = 0; i < here + spread; ++i) {
             const int64_t row = (y + i) * axis[1].stride + rows.start[r];
             const bool inside = depth >= 0 && depth < axis[0].size && row >= 0 && row < axis[1].size;
-            const float* from = channel + (depth * axis[1].size + row) * axis[2].size;
+            const float* from = channel + (depth * axis[1].size + row) * axis[2].size + block.x0 * axis[2].stride;
             for (int64_t p = 0; p < columns.count; ++p)
-              copy_run(from, inside ? axis[2].size : 0, axis[2].stride, columns.start[p] + block.x0 * axis[2].stride,
+              copy_run(from + columns.start[p], end, axis[2].stride, !inside ? nothing : p < kCuts ? cuts[p] : cut(p),
                        columns.length, to + i * line + p * columns.length);
           }
         }

@@ -72,7 +72,10 @@ nb::object conv(nb::handle input, nb::handle weight, nb::handle bias, nb::handle
   float* out = data<float>(as_array(result));
   const float *from = data<float>(as_array(x)), *by = data<float>(as_array(w)), *plus = b ? data<float>(b) : nullptr;
   Unlocked unlocked(work);
-  FACULA_BEST(conv_gemm)(shape, from, by, plus, relu, out);
+  if (shape.groups == shape.in)
+    FACULA_BEST(conv_depthwise)(shape, from, by, plus, relu, out);
+  else
+    FACULA_BEST(conv_gemm)(shape, from, by, plus, relu, out);
   return result;
 }
 
@@ -104,7 +107,10 @@ nb::object conv_input(nb::handle gradient, nb::handle weight, nb::handle sizes, 
   float* out = data<float>(as_array(result));
   const float *gradients = data<float>(as_array(g)), *by = data<float>(as_array(w));
   Unlocked unlocked(operations(shape));
-  FACULA_BEST(conv_gemm_input)(shape, gradients, by, out);
+  if (shape.groups == shape.in && shape.groups == shape.out)
+    FACULA_BEST(conv_depthwise_input)(shape, gradients, by, out);
+  else
+    FACULA_BEST(conv_gemm_input)(shape, gradients, by, out);
   return result;
 }
 

@@ -17,6 +17,11 @@ FACULA_KERNELS(
     // relu: 0 instead of negative results. For any shape: products of blocks of unfolded windows.
     void conv_gemm(const ConvShape& shape, const float* x, const float* w, const float* bias, bool relu, float* out);
     // The adjoint in x: g (batch, out, places), result dx (batch, in, size).
-    void conv_gemm_input(const ConvShape& shape, const float* g, const float* w, float* dx);)
+    void conv_gemm_input(const ConvShape& shape, const float* g, const float* w, float* dx);
+
+    // The same for one input channel in each group.
+    void conv_depthwise(const ConvShape& shape, const float* x, const float* w, const float* bias, bool relu, float* out);
+    // The adjoint in x, with one output channel in each group too.
+    void conv_depthwise_input(const ConvShape& shape, const float* g, const float* w, float* dx);)
 
 }  // namespace facula

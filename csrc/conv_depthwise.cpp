@@ -91,41 +91,120 @@ int64_t buffer_size(const Layout& layout) {
   return layout.channel + 8 * layout.runs[2].count * layout.runs[2].length + 9 * kLanes;
 }
 
-}  // namespace
+// Small planes of which the result has the size: lines are shorter than vectors, so the whole plane is one line. For
+// each tap of a line the buffer has the plane moved sideways, with 0 where it would reach into the next line.
+struct Flat {
+  static constexpr int64_t kWidest = 32;
+  int64_t rows, plane;  // lines with those above and below, numbers of a plane in whole vectors
+  int64_t start;        // of the plane in the buffer
+  int64_t* offset;
+  int32_t* mask;        // [tap of a line][plane]
 
-void conv_depthwise(const ConvShape& shape, const float* x, const float* w, const float* bias, bool relu, float* out) {
+  static bool fits(const Source& source) {
+    const Axis* axis = source.axis;
+    return axis[0].size == 1 && axis[0].places == 1 && axis[0].taps == 1 && axis[0].at[0] == 0 &&
+           axis[2].size <= kWidest && axis[2].taps <= 8 && axis[2].places == axis[2].size &&
+           axis[1].places == axis[1].size && axis[1].stride == 1 && axis[2].stride == 1 && axis[1].size <= 64;
+  }
+
+  void plan(const Source& source, int64_t* offsets, Buffer& masks) {
+    const Axis &y = source.axis[1], &x = source.axis[2];
+    const int64_t least = *std::min_element(y.at, y.at + y.taps), most = *std::max_element(y.at, y.at + y.taps);
+    rows = y.size + most - least, start = -least * x.size, offset = offsets;
+    plane = ceil_div(y.size * x.size, kLanes) * kLanes;
+    mask = reinterpret_cast<int32_t*>(masks.reserve(x.taps * plane));
+    for (int64_t t = 0; t < x.taps; ++t)
+      for (int64_t i = 0; i < plane; ++i) {
+        const int64_t from = i % x.size + x.at[t];
+        mask[t * plane + i] = i < y.size * x.size && from >= 0 && from < x.size ? -1 : 0;
+      }
+    for (int64_t i = 0; i < y.taps; ++i)
+      for (int64_t j = 0; j < x.taps; ++j) *offsets++ = j * run(x.size) + (y.at[i] - least) * x.size;
+  }
+  int64_t run(int64_t width) const { return rows * width + kLanes; }
+
+  // from: the plane; vectors that reach out of [begin, end) are read number by number.
+  void fill(const Source& source, const float* from, const float* begin, const float* end, float* buffer) const {
+    const Axis& x = source.axis[2];
+    for (int64_t t = 0; t < x.taps; ++t) {
+      float* to = buffer + t * run(x.size) + start;
+      const float* moved = from + x.at[t];
+      for (int64_t i = 0; i < plane; i += kLanes) {
+        Float value{};
+        if (moved + i >= begin && moved + i + kLanes <= end) {
+          value = load(moved + i);
+        } else {
+          for (int64_t j = 0; j < kLanes; ++j)
+            if (moved + i + j >= begin && moved + i + j < end) value[j] = moved[i + j];
+        }
+        store(to + i, (Float)((Int)value & load(mask + t * plane + i)));
+      }
+    }
+  }
+};
+
+// Each channel of the source with `filters` filters of its own.
+void correlate(const Source& source, int64_t channels, int64_t filters, const float* w, const float* bias, bool relu,
+               float* out) {
   static thread_local Integers memory;
-  Source source{x, shape.batch * shape.in, 1, 1, {}};
-  int64_t* at = memory.reserve(4 * (shape.kernel[0] + shape.kernel[1] + shape.kernel[2]) +
-                               shape.kernel[0] * shape.kernel[1] * shape.kernel[2]);
-  for (int a = 0; a < 3; ++a) {
-    source.axis[a] = {shape.size[a], shape.places[a], shape.stride[a], shape.kernel[a], at};
-    for (int64_t t = 0; t < shape.kernel[a]; ++t) *at++ = t * shape.dilation[a] - shape.pad[a];
+  static thread_local Buffer masks;
+  const Axis* axis = source.axis;
+  const int64_t taps = source.taps(), line = axis[2].places, plane = axis[1].places * line;
+  const int64_t image = axis[0].places * plane;
+  int64_t* planned = memory.reserve(3 * (axis[0].taps + axis[1].taps + axis[2].taps) + taps);
+  auto filter = [&](int64_t channel, const int64_t* offset) {
+    return Filter{offset, w + channel * taps, taps, bias ? bias[channel] : 0.0f, relu};
+  };
+  if (Flat::fits(source)) {
+    Flat flat;
+    flat.plan(source, planned, masks);
+    const int64_t size = axis[2].taps * flat.run(line) + 9 * kLanes;
+    parallel_for(source.batch, std::max<int64_t>(1, 100000 / (plane * taps * filters)), [&](int64_t begin, int64_t end) {
+      static thread_local Buffer own;
+      float* buffer = own.reserve(size);
+      std::fill_n(buffer, size, 0.0f);
+      for (int64_t channel = begin; channel < end; ++channel) {
+        flat.fill(source, source.data + channel * plane, source.data, source.data + source.batch * plane, buffer);
+        for (int64_t f = 0; f < filters; ++f)
+          lines_of<8>(buffer, 0, filter(channel % channels * filters + f, flat.offset), 1, plane,
+                      out + (channel * filters + f) * plane, 0, nullptr);
+      }
+    });
+    return;
   }
   Layout layout;
-  plan(source, layout, at);
-  const Axis* axis = source.axis;
-  const int64_t taps = source.taps(), filters = shape.out / shape.in;
-  const int64_t line = axis[2].places, plane = axis[1].places * line, image = axis[0].places * plane;
+  plan(source, layout, planned);
   const int64_t bands = ceil_div(axis[1].places, layout.lines), pitch = layout.runs[2].count * layout.runs[2].length;
   const Lines lines = best_form(layout.lines, line);
   const int64_t work = layout.lines * line * taps * filters;
-  parallel_for(source.batch * axis[0].places * bands, std::max<int64_t>(1, 200000 / work), [&](int64_t begin, int64_t end) {
+  parallel_for(source.batch * axis[0].places * bands, std::max<int64_t>(1, 100000 / work), [&](int64_t begin, int64_t end) {
     static thread_local Buffer own;
     float* buffer = own.reserve(buffer_size(layout));
     for (int64_t task = begin; task < end; ++task) {
       const int64_t slab = task / bands, y = task % bands * layout.lines;
       const int64_t channel = slab / axis[0].places, z = slab % axis[0].places;
       const int64_t rows = std::min(layout.lines, axis[1].places - y), first = slab * axis[1].places + y;
-      fill_buffer(source, layout, {first, first + rows, 0, line}, x, 1, buffer);
+      fill_buffer(source, layout, {first, first + rows, 0, line}, source.data, 1, buffer);
       for (int64_t f = 0; f < filters; ++f) {
-        const int64_t o = channel % shape.in * filters + f;
         float* to = out + (channel * filters + f) * image + z * plane + y * line;
-        lines(buffer, pitch, {layout.offset, w + o * taps, taps, bias ? bias[o] : 0.0f, relu}, rows, line, to, line,
+        lines(buffer, pitch, filter(channel % channels * filters + f, layout.offset), rows, line, to, line,
               to + rows * line);
       }
     }
   });
+}
+
+}  // namespace
+
+void conv_depthwise(const ConvShape& shape, const float* x, const float* w, const float* bias, bool relu, float* out) {
+  static thread_local Integers memory;
+  Source source{x, shape.batch * shape.in, 1, 1, {}};
+  int64_t* at = memory.reserve(shape.kernel[0] + shape.kernel[1] + shape.kernel[2]);
+  for (int a = 0; a < 3; ++a) {
+    source.axis[a] = {shape.size[a], shape.places[a], shape.stride[a], shape.kernel[a], at};
+    for (int64_t t = 0; t < shape.kernel[a]; ++t) *at++ = t * shape.dilation[a] - shape.pad[a];
+  }
+  correlate(source, shape.in, shape.out / shape.in, w, bias, relu, out);
 }
 
 // Every place of the gradient in the input reads the taps that have its residue of the stride. All residues read the
@@ -147,6 +226,7 @@ void conv_depthwise_input(const ConvShape& shape, const float* g, const float* w
       *at++ = (*residue++ + from) / s[a];
     }
   }
+  if (phases == 1) return correlate(source, shape.out, 1, w, nullptr, false, dx);
   Layout layout;
   plan(source, layout, residue);
   // The taps of each residue: [first[phase], first[phase + 1]) of `offset` and `number`.

@@ -37,6 +37,7 @@ NB_MODULE(_C, m) {
   bind_gemm(m);
   bind_conv(m);
   bind_winograd(m);
+  bind_conv_weight(m);
   bind_pool(m);
   bind_norm(m);
   bind_pointwise(m);

@@ -7,6 +7,7 @@ namespace facula {
 void bind_gemm(nanobind::module_& m);
 void bind_conv(nanobind::module_& m);
 void bind_winograd(nanobind::module_& m);
+void bind_conv_weight(nanobind::module_& m);
 void bind_pool(nanobind::module_& m);
 void bind_norm(nanobind::module_& m);
 void bind_pointwise(nanobind::module_& m);

@@ -1,0 +1,226 @@
+// The weight gradient of a 3x3 convolution of stride 1 by Winograd's way: tiles of 4x4 places of g and the 6x6 inputs that
+// they saw are each brought to 6x6 points; there the product with every tap is one multiplication a point (36 in place of
+// 144), so that 36 matrix products [out, tiles] @ [tiles, in] do the work, and what comes back to 3x3 is only their sums.
+//
+// Points 0, +-11/16, +-11/8, infinity: errors are a fifth of those with 0, +-1, +-2, and every constant below but the
+// reciprocals is exact in float32.
+#include "conv_weight.h"
+
+#include <algorithm>
+
+#include "conv_weight_pack.h"
+#include "parallel.h"
+#include "tile.h"
+
+namespace facula::FACULA_ISA {
+namespace {
+
+constexpr int64_t kPoints = 36;
+constexpr int64_t kOutBlock = 126;        // output channels whose 36 sums are held at once
+constexpr int64_t kChunkFloats = 1 << 20; // transformed numbers of a side at a time, about
+constexpr float kA = 0.6875f, kB = 1.375f, kA2 = kA * kA, kB2 = kB * kB, kAB = kA2 * kB2;
+constexpr float kToZero = 1 / kAB, kToA = 1 / (2 * kA2 * (kA2 - kB2)), kToB = 1 / (2 * kB2 * (kB2 - kA2));
+
+// ---- the three transforms of six, four and six numbers ---------------------------------------------------------------
+
+struct Six {
+  Float v0, v1, v2, v3, v4, v5;
+};
+
+FACULA_INLINE Six input_points(Float d0, Float d1, Float d2, Float d3, Float d4, Float d5) {
+  const Float a2 = broadcast(kA2), b2 = broadcast(kB2), both = broadcast(kA2 + kB2), ab = broadcast(kAB);
+  const Float even_a = fnma(b2, d2, d4), odd_a = broadcast(kA) * fnma(b2, d1, d3);
+  const Float even_b = fnma(a2, d2, d4), odd_b = broadcast(kB) * fnma(a2, d1, d3);
+  return {fma(ab, d0, fnma(both, d2, d4)), even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b,
+          fma(ab, d1, fnma(both, d3, d5))};
+}
+
+FACULA_INLINE Six gradient_points(Float g0, Float g1, Float g2, Float g3) {
+  const Float even_a = fma(broadcast(kToA * kA2), g2, broadcast(kToA) * g0);
+  const Float odd_a = fma(broadcast(kToA * kA2 * kA), g3, broadcast(kToA * kA) * g1);
+  const Float even_b = fma(broadcast(kToB * kB2), g2, broadcast(kToB) * g0);
+  const Float odd_b = fma(broadcast(kToB * kB2 * kB), g3, broadcast(kToB * kB) * g1);
+  return {broadcast(kToZero) * g0, even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g3};
+}
+
+struct Three {
+  Float v0, v1, v2;
+};
+
+FACULA_INLINE Three taps_of(Float p0, Float p1, Float p2, Float p3, Float p4, Float p5) {
+  const Float sum_a = p1 + p2, sum_b = p3 + p4;
+  return {p0 + sum_a + sum_b, fma(broadcast(kB), p3 - p4, broadcast(kA) * (p1 - p2)),
+          fma(broadcast(kB2), sum_b, fma(broadcast(kA2), sum_a, p5))};
+}
+
+// ---- tiles to points -------------------------------------------------------------------------------------------------
+
+struct Tiles {
+  int64_t down, across, rows;  // tiles of an image; rows of tiles in the batch
+};
+
+// Lines `first` .. of an image of `channels` channels, turned (turn_line), to[line][place][width]; zeros outside.
+void turn_lines(const float* image, int64_t height, int64_t length, int64_t channels, int64_t first, int64_t lines,
+                int64_t left, int64_t places, float* to, int64_t width) {
+  const int64_t begin = std::min(left, places), end = std::max(begin, std::min(places, length + left));
+  for (int64_t y = first; y < first + lines; ++y, to += places * width) {
+    if (y < 0 || y >= height) {
+      std::fill_n(to, places * width, 0.0f);
+      continue;
+    }
+    std::fill_n(to, begin * width, 0.0f);
+    turn_line(image + y * length, height * length, channels, 1, end - begin, to + begin * width, width);
+    std::fill_n(to + end * width, (places - end) * width, 0.0f);
+  }
+}
+
+// One row of tiles of kWide input channels: to[point * stride + tile * kWide + channel].
+void input_row(const float* lines, int64_t places, int64_t across, float* to, int64_t stride) {
+  for (int64_t tile = 0; tile < across; ++tile, to += kWide)
+    for (int64_t c = 0; c < kWide; c += kLanes) {
+      const float* from = lines + tile * 4 * kWide + c;
+      const int64_t line = places * kWide;
+      Float half[kPoints];
+      for (int64_t j = 0; j < 6; ++j) {
+        const float* at = from + j * kWide;
+        const Six s = input_points(load(at), load(at + line), load(at + 2 * line), load(at + 3 * line),
+                                   load(at + 4 * line), load(at + 5 * line));
+        half[j] = s.v0, half[6 + j] = s.v1, half[12 + j] = s.v2, half[18 + j] = s.v3, half[24 + j] = s.v4,
+        half[30 + j] = s.v5;
+      }
+      float* out = to + c;
+      for (int64_t i = 0; i < 6; ++i, out += 6 * stride) {
+        const Float* h = half + 6 * i;
+        const Six s = input_points(h[0], h[1], h[2], h[3], h[4], h[5]);
+        store(out, s.v0), store(out + stride, s.v1), store(out + 2 * stride, s.v2), store(out + 3 * stride, s.v3);
+        store(out + 4 * stride, s.v4), store(out + 5 * stride, s.v5);
+      }
+    }
+}
+
+constexpr int64_t kTallVectors = (kTall + kLanes - 1) / kLanes, kTallWidth = kTallVectors * kLanes;
+
+// One row of tiles of kTall output channels: to[point * stride + tile * kTall + channel]. The last vector of a tile may
+// reach beyond its kTall numbers, into those of the next tile, which are written afterwards.
+void gradient_row(const float* lines, int64_t places, int64_t across, float* to, int64_t stride) {
+  for (int64_t tile = 0; tile < across; ++tile, to += kTall)
+    for (int64_t c = 0; c < kTallWidth; c += kLanes) {
+      const float* from = lines + tile * 4 * kTallWidth + c;
+      const int64_t line = places * kTallWidth;
+      Float half[24];
+      for (int64_t j = 0; j < 4; ++j) {
+        const float* at = from + j * kTallWidth;
+        const Six s = gradient_points(load(at), load(at + line), load(at + 2 * line), load(at + 3 * line));
+        half[j] = s.v0, half[4 + j] = s.v1, half[8 + j] = s.v2, half[12 + j] = s.v3, half[16 + j] = s.v4,
+        half[20 + j] = s.v5;
+      }
+      float* out = to + c;
+      const bool whole = c + kLanes <= kTall || tile + 1 < across;
+      for (int64_t i = 0; i < 6; ++i, out += 6 * stride) {
+        const Float* h = half + 4 * i;
+        const Six s = gradient_points(h[0], h[1], h[2], h[3]);
+        if (whole) {
+          store(out, s.v0), store(out + stride, s.v1), store(out + 2 * stride, s.v2), store(out + 3 * stride, s.v3);
+          store(out + 4 * stride, s.v4), store(out + 5 * stride, s.v5);
+        } else {
+          constexpr int64_t rest = kTall - (kTallVectors - 1) * kLanes;
+          store_first(out, s.v0, rest), store_first(out + stride, s.v1, rest);
+          store_first(out + 2 * stride, s.v2, rest), store_first(out + 3 * stride, s.v3, rest);
+          store_first(out + 4 * stride, s.v4, rest), store_first(out + 5 * stride, s.v5, rest);
+        }
+      }
+    }
+}
+
+// ---- points to taps --------------------------------------------------------------------------------------------------
+
+// dw[channel][3][3] of up to kWide channels from sums[point * stride + channel].
+void taps_row(const float* sums, int64_t stride, int64_t channels, float* dw) {
+  float taps[9][kWide];
+  for (int64_t c = 0; c < kWide; c += kLanes) {
+    Float half[18];
+    for (int64_t j = 0; j < 6; ++j) {
+      const float* at = sums + j * stride + c;
+      const Three t = taps_of(load(at), load(at + 6 * stride), load(at + 12 * stride), load(at + 18 * stride),
+                              load(at + 24 * stride), load(at + 30 * stride));
+      half[j] = t.v0, half[6 + j] = t.v1, half[12 + j] = t.v2;
+    }
+    for (int64_t i = 0; i < 3; ++i) {
+      const Float* h = half + 6 * i;
+      const Three t = taps_of(h[0], h[1], h[2], h[3], h[4], h[5]);
+      store(taps[3 * i] + c, t.v0), store(taps[3 * i + 1] + c, t.v1), store(taps[3 * i + 2] + c, t.v2);
+    }
+  }
+  int64_t c = 0;
+#if defined(__AVX__)
+  for (; c + 8 <= channels; c += 8) {
+    turn8<false>(taps[0] + c, kWide, 7, 8, dw + c * 9, 9);
+    for (int64_t i = c; i < c + 8; ++i) dw[i * 9 + 8] = taps[8][i];
+  }
+#endif
+  for (; c < channels; ++c)
+    for (int64_t tap = 0; tap < 9; ++tap) dw[c * 9 + tap] = taps[tap][c];
+}
+
+}  // namespace
+
+void conv_weight_winograd(const ConvShape& s, const float* g, const float* x, float* dw) {
+  const int64_t height = s.size[1], width = s.size[2], high = s.places[1], wide = s.places[2];
+  const int64_t down = ceil_div(high, 4), across = ceil_div(wide, 4), rows = s.batch * down;
+  const int64_t panels = ceil_div(s.in, kWide), blocks = ceil_div(s.out, kOutBlock);
+  const int64_t block_strips = ceil_div(ceil_div(s.out, kTall), blocks);
+  const int64_t chunk_rows = std::clamp<int64_t>(
+      kChunkFloats / (kPoints * across * std::max(panels * kWide, block_strips * kTall)), ceil_div(64, across), rows);
+  const int64_t chunk = chunk_rows * across;
+  // From one point to the next, 16 floats more than needed: strides of a power of two fall on one set of the cache.
+  const int64_t input_stride = panels * chunk * kWide + 16, gradient_stride = block_strips * chunk * kTall + 16;
+  const int64_t sum_stride = panels * block_strips * kTall * kWide + 16;
+  static thread_local Buffer input_buffer, gradient_buffer, sum_buffer;
+  float* inputs = input_buffer.reserve(kPoints * input_stride);
+  float* gradients = gradient_buffer.reserve(kPoints * gradient_stride);
+  float* sums = sum_buffer.reserve(kPoints * sum_stride);
+
+  for (int64_t strip0 = 0; strip0 * kTall < s.out; strip0 += block_strips) {
+    const int64_t first = strip0 * kTall, outs = std::min(block_strips * kTall, s.out - first);
+    const int64_t strips = ceil_div(outs, kTall);
+    for (int64_t row0 = 0; row0 < rows; row0 += chunk_rows) {
+      const int64_t here = std::min(chunk_rows, rows - row0), tiles = here * across;
+      parallel_for(here * (panels + strips), 4, [&](int64_t begin, int64_t end) {
+        static thread_local Buffer line_buffer;
+        float* lines = line_buffer.reserve(6 * (4 * across + 2) * std::max(kWide, kTallWidth));
+        for (int64_t item = begin; item < end; ++item) {
+          const int64_t part = item / here, row = item % here, n = (row0 + row) / down, y = (row0 + row) % down * 4;
+          if (part < panels) {
+            const int64_t c = part * kWide, places = 4 * across + 2;
+            turn_lines(x + (n * s.in + c) * height * width, height, width, std::min(kWide, s.in - c), y - s.pad[1], 6,
+                       s.pad[2], places, lines, kWide);
+            input_row(lines, places, across, inputs + (part * tiles + row * across) * kWide, input_stride);
+          } else {
+            const int64_t strip = part - panels, o = first + strip * kTall, places = 4 * across;
+            turn_lines(g + (n * s.out + o) * high * wide, high, wide, std::min(kTall, s.out - o), y, 4, 0, places, lines,
+                       kTallWidth);
+            gradient_row(lines, places, across, gradients + (strip * tiles + row * across) * kTall, gradient_stride);
+          }
+        }
+      });
+      parallel_for(kPoints, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t point = begin; point < end; ++point)
+          for (int64_t panel = 0; panel < panels; ++panel)
+            for (int64_t strip = 0; strip < strips; ++strip) {
+              float* to = sums + point * sum_stride + (panel * block_strips + strip) * kTall * kWide;
+              tile<kTall, true>(tiles, gradients + point * gradient_stride + strip * tiles * kTall, 0,
+                                inputs + point * input_stride + panel * tiles * kWide, kWide,
+                                Target{to, kWide, 1, nullptr, nullptr, row0 > 0, false});
+            }
+      });
+    }
+    parallel_for(outs, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o)
+        for (int64_t panel = 0; panel < panels; ++panel)
+          taps_row(sums + (panel * block_strips * kTall + o) * kWide, sum_stride,
+                   std::min(kWide, s.in - panel * kWide), dw + ((first + o) * s.in + panel * kWide) * 9);
+    });
+  }
+}
+
+}  // namespace facula::FACULA_ISA

@@ -16,8 +16,11 @@ namespace facula::FACULA_ISA {
 namespace {
 
 constexpr int64_t kPoints = 36;
-constexpr int64_t kOutBlock = 126;        // output channels whose 36 sums are held at once
-constexpr int64_t kChunkFloats = 1 << 20; // transformed numbers of a side at a time, about
+constexpr int64_t kWholeFloats = 6 << 20;  // transformed numbers up to which the batch is taken at once;
+constexpr int64_t kBlockPanels = 3, kBlockStrips = 6;  // the sums of so many then stay in a core's cache.
+constexpr int64_t kOutBlock = 256;         // Else: output channels whose sums are held at once,
+constexpr int64_t kChunkFloats = 1 << 20;  // transformed numbers of a side at a time, about,
+constexpr int64_t kLeastTiles = 64;        // but so many tiles at the least
 constexpr float kA = 0.6875f, kB = 1.375f, kA2 = kA * kA, kB2 = kB * kB, kAB = kA2 * kB2;
 constexpr float kToZero = 1 / kAB, kToA = 1 / (2 * kA2 * (kA2 - kB2)), kToB = 1 / (2 * kB2 * (kB2 - kA2));
 
@@ -54,10 +57,6 @@ FACULA_INLINE Three taps_of(Float p0, Float p1, Float p2, Float p3, Float p4, Fl
 }
 
 // ---- tiles to points -------------------------------------------------------------------------------------------------
-
-struct Tiles {
-  int64_t down, across, rows;  // tiles of an image; rows of tiles in the batch
-};
 
 // Lines `first` .. of an image of `channels` channels, turned (turn_line), to[line][place][width]; zeros outside.
 void turn_lines(const float* image, int64_t height, int64_t length, int64_t channels, int64_t first, int64_t lines,
@@ -162,63 +161,127 @@ void taps_row(const float* sums, int64_t stride, int64_t channels, float* dw) {
     for (int64_t tap = 0; tap < 9; ++tap) dw[c * 9 + tap] = taps[tap][c];
 }
 
+// ---- the whole -------------------------------------------------------------------------------------------------------
+
+struct Problem {
+  const ConvShape& s;
+  const float *g, *x;
+  int64_t down, across;    // tiles of an image
+  int64_t panels, strips;  // of all input and output channels
+};
+
+// Some rows of tiles of the batch, transformed. From one point to the next are 16 floats more than needed: strides of a
+// power of two would all fall on one set of the cache.
+struct Chunk {
+  int64_t rows, tiles, strip0, strips;
+  int64_t input_stride, gradient_stride;
+  float *inputs, *gradients;  // [point][panel][tile][kWide] and [point][strip][tile][kTall]
+};
+
+// Sums of products for some panels and strips: [point][panel][strip][kTall][kWide].
+struct Sums {
+  int64_t panels, strips, stride;
+  float* data;
+  Sums(int64_t panels, int64_t strips, Buffer& buffer)
+      : panels(panels), strips(strips), stride(panels * strips * kTall * kWide + 16),
+        data(buffer.reserve(kPoints * stride)) {}
+};
+
+void transform(const Problem& p, int64_t row0, const Chunk& to) {
+  const ConvShape& s = p.s;
+  const int64_t height = s.size[1], width = s.size[2], high = s.places[1], wide = s.places[2], across = p.across;
+  parallel_for(to.rows * (p.panels + to.strips), 4, [&](int64_t begin, int64_t end) {
+    static thread_local Buffer line_buffer;
+    float* lines = line_buffer.reserve(6 * (4 * across + 2) * std::max(kWide, kTallWidth));
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t part = item / to.rows, row = item % to.rows;
+      const int64_t n = (row0 + row) / p.down, y = (row0 + row) % p.down * 4;
+      if (part < p.panels) {
+        const int64_t c = part * kWide, places = 4 * across + 2;
+        turn_lines(p.x + (n * s.in + c) * height * width, height, width, std::min(kWide, s.in - c), y - s.pad[1], 6,
+                   s.pad[2], places, lines, kWide);
+        input_row(lines, places, across, to.inputs + (part * to.tiles + row * across) * kWide, to.input_stride);
+      } else {
+        const int64_t strip = part - p.panels, o = (to.strip0 + strip) * kTall, places = 4 * across;
+        turn_lines(p.g + (n * s.out + o) * high * wide, high, wide, std::min(kTall, s.out - o), y, 4, 0, places, lines,
+                   kTallWidth);
+        gradient_row(lines, places, across, to.gradients + (strip * to.tiles + row * across) * kTall,
+                     to.gradient_stride);
+      }
+    }
+  });
+}
+
+// The products at one point, of the chunk's panels and strips from panel0 and strip0 on.
+void multiply(const Chunk& chunk, int64_t point, int64_t panel0, int64_t strip0, const Sums& to, bool add) {
+  const float* inputs = chunk.inputs + point * chunk.input_stride + panel0 * chunk.tiles * kWide;
+  const float* gradients = chunk.gradients + point * chunk.gradient_stride + strip0 * chunk.tiles * kTall;
+  for (int64_t panel = 0; panel < to.panels; ++panel)
+    for (int64_t strip = 0; strip < to.strips; ++strip) {
+      float* out = to.data + point * to.stride + (panel * to.strips + strip) * kTall * kWide;
+      tile<kTall, true>(chunk.tiles, gradients + strip * chunk.tiles * kTall, 0, inputs + panel * chunk.tiles * kWide,
+                        kWide, Target{out, kWide, 1, nullptr, nullptr, add, false});
+    }
+}
+
+// Output channel `row` of the sums, which begin at panel0 and strip0 of the whole, to dw.
+void finish(const Problem& p, const Sums& sums, int64_t panel0, int64_t strip0, int64_t row, float* dw) {
+  for (int64_t panel = 0; panel < sums.panels; ++panel) {
+    const int64_t c = (panel0 + panel) * kWide, o = strip0 * kTall + row;
+    taps_row(sums.data + (panel * sums.strips * kTall + row) * kWide, sums.stride, std::min(kWide, p.s.in - c),
+             dw + (o * p.s.in + c) * 9);
+  }
+}
+
+// All tiles at once: blocks of sums then need not leave the cache before they are taps.
+void whole_batch(const Problem& p, Chunk& chunk, float* dw) {
+  transform(p, 0, chunk);
+  const int64_t across = ceil_div(p.panels, kBlockPanels), down = ceil_div(p.strips, kBlockStrips);
+  parallel_for(across * down, 1, [&](int64_t begin, int64_t end) {
+    static thread_local Buffer buffer;
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t strip0 = block / across * kBlockStrips, panel0 = block % across * kBlockPanels;
+      const Sums sums(std::min(kBlockPanels, p.panels - panel0), std::min(kBlockStrips, p.strips - strip0), buffer);
+      for (int64_t point = 0; point < kPoints; ++point) multiply(chunk, point, panel0, strip0, sums, false);
+      const int64_t rows = std::min(sums.strips * kTall, p.s.out - strip0 * kTall);
+      for (int64_t row = 0; row < rows; ++row) finish(p, sums, panel0, strip0, row, dw);
+    }
+  });
+}
+
 }  // namespace
 
 void conv_weight_winograd(const ConvShape& s, const float* g, const float* x, float* dw) {
-  const int64_t height = s.size[1], width = s.size[2], high = s.places[1], wide = s.places[2];
-  const int64_t down = ceil_div(high, 4), across = ceil_div(wide, 4), rows = s.batch * down;
-  const int64_t panels = ceil_div(s.in, kWide), blocks = ceil_div(s.out, kOutBlock);
-  const int64_t block_strips = ceil_div(ceil_div(s.out, kTall), blocks);
-  const int64_t chunk_rows = std::clamp<int64_t>(
-      kChunkFloats / (kPoints * across * std::max(panels * kWide, block_strips * kTall)), ceil_div(64, across), rows);
-  const int64_t chunk = chunk_rows * across;
-  // From one point to the next, 16 floats more than needed: strides of a power of two fall on one set of the cache.
-  const int64_t input_stride = panels * chunk * kWide + 16, gradient_stride = block_strips * chunk * kTall + 16;
-  const int64_t sum_stride = panels * block_strips * kTall * kWide + 16;
+  const int64_t down = ceil_div(s.places[1], 4), across = ceil_div(s.places[2], 4), rows = s.batch * down;
+  const Problem p{s, g, x, down, across, ceil_div(s.in, kWide), ceil_div(s.out, kTall)};
   static thread_local Buffer input_buffer, gradient_buffer, sum_buffer;
-  float* inputs = input_buffer.reserve(kPoints * input_stride);
-  float* gradients = gradient_buffer.reserve(kPoints * gradient_stride);
-  float* sums = sum_buffer.reserve(kPoints * sum_stride);
+  auto reserve = [&](int64_t chunk_rows, int64_t strips) {
+    const int64_t tiles = chunk_rows * across;
+    const int64_t input_stride = p.panels * tiles * kWide + 16, gradient_stride = strips * tiles * kTall + 16;
+    return Chunk{chunk_rows, tiles, 0, strips, input_stride, gradient_stride,
+                 input_buffer.reserve(kPoints * input_stride), gradient_buffer.reserve(kPoints * gradient_stride)};
+  };
+  if (kPoints * rows * across * (p.panels * kWide + p.strips * kTall) <= kWholeFloats) {
+    Chunk chunk = reserve(rows, p.strips);
+    return whole_batch(p, chunk, dw);
+  }
 
-  for (int64_t strip0 = 0; strip0 * kTall < s.out; strip0 += block_strips) {
-    const int64_t first = strip0 * kTall, outs = std::min(block_strips * kTall, s.out - first);
-    const int64_t strips = ceil_div(outs, kTall);
-    for (int64_t row0 = 0; row0 < rows; row0 += chunk_rows) {
-      const int64_t here = std::min(chunk_rows, rows - row0), tiles = here * across;
-      parallel_for(here * (panels + strips), 4, [&](int64_t begin, int64_t end) {
-        static thread_local Buffer line_buffer;
-        float* lines = line_buffer.reserve(6 * (4 * across + 2) * std::max(kWide, kTallWidth));
-        for (int64_t item = begin; item < end; ++item) {
-          const int64_t part = item / here, row = item % here, n = (row0 + row) / down, y = (row0 + row) % down * 4;
-          if (part < panels) {
-            const int64_t c = part * kWide, places = 4 * across + 2;
-            turn_lines(x + (n * s.in + c) * height * width, height, width, std::min(kWide, s.in - c), y - s.pad[1], 6,
-                       s.pad[2], places, lines, kWide);
-            input_row(lines, places, across, inputs + (part * tiles + row * across) * kWide, input_stride);
-          } else {
-            const int64_t strip = part - panels, o = first + strip * kTall, places = 4 * across;
-            turn_lines(g + (n * s.out + o) * high * wide, high, wide, std::min(kTall, s.out - o), y, 4, 0, places, lines,
-                       kTallWidth);
-            gradient_row(lines, places, across, gradients + (strip * tiles + row * across) * kTall, gradient_stride);
-          }
-        }
-      });
+  const int64_t strips = ceil_div(p.strips, ceil_div(s.out, kOutBlock));
+  const int64_t widest = kPoints * across * std::max(p.panels * kWide, strips * kTall);
+  Chunk chunk = reserve(std::min(rows, std::max(kChunkFloats / widest, ceil_div(kLeastTiles, across))), strips);
+  const int64_t most = chunk.rows;
+  for (; chunk.strip0 < p.strips; chunk.strip0 += strips) {
+    chunk.strips = std::min(strips, p.strips - chunk.strip0);
+    const Sums sums(p.panels, chunk.strips, sum_buffer);
+    for (int64_t row = 0; row < rows; row += most) {
+      chunk.rows = std::min(most, rows - row), chunk.tiles = chunk.rows * across;
+      transform(p, row, chunk);
       parallel_for(kPoints, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t point = begin; point < end; ++point)
-          for (int64_t panel = 0; panel < panels; ++panel)
-            for (int64_t strip = 0; strip < strips; ++strip) {
-              float* to = sums + point * sum_stride + (panel * block_strips + strip) * kTall * kWide;
-              tile<kTall, true>(tiles, gradients + point * gradient_stride + strip * tiles * kTall, 0,
-                                inputs + point * input_stride + panel * tiles * kWide, kWide,
-                                Target{to, kWide, 1, nullptr, nullptr, row0 > 0, false});
-            }
+        for (int64_t point = begin; point < end; ++point) multiply(chunk, point, 0, 0, sums, row > 0);
       });
     }
-    parallel_for(outs, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t o = begin; o < end; ++o)
-        for (int64_t panel = 0; panel < panels; ++panel)
-          taps_row(sums + (panel * block_strips * kTall + o) * kWide, sum_stride,
-                   std::min(kWide, s.in - panel * kWide), dw + ((first + o) * s.in + panel * kWide) * 9);
+    parallel_for(std::min(chunk.strips * kTall, s.out - chunk.strip0 * kTall), 8, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o) finish(p, sums, 0, chunk.strip0, o, dw);
     });
   }
 }

@@ -596,6 +596,11 @@ record(
     (normal(3, 2), np.array([0, 3, 1]), 3, (4, 2)),
 )
 record(
+    "masked_scale",
+    lambda x, mask, scale: x * np.array([[1, 0, 1], [1, 0, 0]]) * scale,
+    (normal(2, 3), np.array([0b001101], np.uint8), 1.25),
+)
+record(
     "pad_constant",
     lambda x, pads, value: np.pad(x, pads, constant_values=value),
     (normal(2, 3), ((0, 1), (2, 0)), 0.5),
@@ -916,27 +921,46 @@ def _log_softmax(x: Any) -> Any:
     return x - np.log(np.exp(x).sum(1, keepdims=True))
 
 
-def _cross_entropy(x: Any, target: Any, ignore: int, reduction: str) -> Any:
-    return _nll(_log_softmax(x), target, None, ignore, reduction)
+def _share_loss(logs: Any, target: Any, weight: Any, ignore: int, reduction: str, smoothing: float) -> Any:
+    """Linear in the logarithms of the softmax."""
+    n, lost = logs.shape[1], -np.moveaxis(logs, 1, -1)
+    w = np.ones(n) if weight is None else weight
+    if target.dtype.kind == "f":
+        chances = np.moveaxis(target, 1, -1) * (1 - smoothing) + smoothing / n
+        return _reduced((chances * w * lost).sum(-1), reduction)
+    kept = (target != ignore)[..., None]
+    hot = np.eye(n)[np.where(target != ignore, target, 0)] * kept
+    losses = ((hot * (1 - smoothing) + kept * smoothing / n) * w * lost).sum(-1)
+    return losses.sum() / (hot * w).sum() if reduction == "mean" else _reduced(losses, reduction)
 
 
-def _cross_entropy_grad(g: Any, x: Any, target: Any, ignore: int, reduction: str) -> Any:
-    inner = _nll_grad(g, target, None, ignore, reduction, x.shape)
+def _cross_entropy_grad(g: Any, x: Any, *rest: Any) -> Any:
+    inner = _matrix_of(lambda logs: np.asarray(_share_loss(logs, *rest)), x.shape, g)
     return inner - np.exp(_log_softmax(x)) * inner.sum(1, keepdims=True)
 
 
+_class_weights = np.array([0.5, 2.0, 1.0])
+_chances = np.array([[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.1, 0.1, 0.8]])
+_pixels = np.array([[0, 1], [2, 2]])
 record(
     "cross_entropy",
-    _cross_entropy,
-    *[(normal(3, 3), _target, i, r) for r, i in zip(_REDUCTIONS, (-100, -100, 1), strict=True)],
-    (normal(3, 3), _target, 2, "mean"),
+    lambda x, *rest: _share_loss(_log_softmax(x), *rest),
+    *[(normal(3, 3), _target, None, i, r, 0.0) for r, i in zip(_REDUCTIONS, (-100, -100, 1), strict=True)],
+    (normal(3, 3), _target, _class_weights, 2, "mean", 0.1),
+    (normal(2, 3, 2), _pixels, _class_weights, 1, "none", 0.2),
+    (normal(2, 3, 2), _pixels, None, 1, "mean", 0.0),
+    (normal(3, 3), _chances, _class_weights, -100, "mean", 0.1),
+    (normal(3, 3, 1), _chances[..., None], None, -100, "none", 0.0),
 )
 record(
     "cross_entropy_grad",
     _cross_entropy_grad,
-    (normal(), normal(3, 3), _target, -100, "mean"),
-    (normal(3), normal(3, 3), _target, 1, "none"),
-    (normal(), normal(3, 3), _target, 0, "sum"),
+    (normal(), normal(3, 3), _target, None, -100, "mean", 0.0),
+    (normal(3), normal(3, 3), _target, _class_weights, 1, "none", 0.1),
+    (normal(), normal(3, 3), _target, _class_weights, 0, "mean", 0.2),
+    (normal(), normal(2, 3, 2), _pixels, None, 0, "sum", 0.0),
+    (normal(), normal(3, 3), _chances, _class_weights, -100, "mean", 0.1),
+    (normal(3), normal(3, 3), _chances, None, -100, "none", 0.0),
 )
 
 # ---- special functions, products over named dimensions, windows, resampling ----------------------------------

@@ -27,6 +27,7 @@ ALLOWED = {
     "_is_tensor": "looks at a type only",
     "conj": "skips the op for real arrays",
     "floating": "looks at dtypes only",
+    "_shares": "constants made from the targets: raw arrays, whatever the rule runs on",
 }
 # Python counters: not arrays.
 COUNTERS = {"start", "n"}

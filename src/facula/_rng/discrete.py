@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .continuous import exponential
-from .draws import OneByOne, coins, doubles, floats, libm, log
+from .draws import OneByOne, coin_bits, coins, doubles, floats, libm, log
 from .generator import Generator
 from .targets import (
     DIGITS,
@@ -192,11 +192,28 @@ def dropout_noise(
     if p in (0, 1):
         flat[...] = 1 - p
         return close()
-    keep = 1 - p
-    work = np.float64 if array.dtype == np.float64 else np.float32
-    flat[...] = coins(resolve(generator), flat.size, keep)
-    flat *= np.asarray(work(1) / work(keep)).astype(array.dtype)
+    flat[...] = coins(resolve(generator), flat.size, 1 - p)
+    flat *= np.asarray(_dropout_scale(array.dtype, p)).astype(array.dtype)
     return close()
+
+
+def dropout_mask(
+    shape: Sequence[int], dtype: Any, p: float, generator: Generator | None = None
+) -> tuple[np.ndarray, float]:
+    """`dropout_noise` as its bits, eight a byte, the first in the lowest bit, and the number where they are set."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"[dropout] probability must be in [0, 1]: got {p}")
+    require_float("dropout", dtype)
+    count = math.prod(shape)
+    if p in (0, 1):
+        return np.full((count + 7) // 8, 0 if p else 255, np.uint8), 1.0
+    return coin_bits(resolve(generator), count, 1 - p), float(_dropout_scale(dtype, p))
+
+
+def _dropout_scale(dtype: np.dtype[Any], p: float) -> np.floating[Any]:
+    """What is kept is multiplied by this: 1 / (1 - p), rounded as PyTorch does."""
+    work = np.float64 if dtype == np.float64 else np.float32
+    return work(1) / work(1 - p)
 
 
 def feature_dropout_shape(shape: Sequence[int]) -> tuple[int, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..kernels.cpu import native
 from .arithmetic import box_muller_float32, fma64
 from .generator import Generator
 
@@ -35,10 +37,22 @@ def doubles(source: Generator, count: int) -> np.ndarray:
     return out
 
 
-def coins(source: Generator, count: int, p: float) -> np.ndarray:
-    """``doubles(source, count) < p`` as bools, decided on the integers, mostly by the first draw alone."""
-    out = np.empty(count, np.bool_)
+def coin_bits(source: Generator, count: int, p: float) -> np.ndarray:
+    """``doubles(source, count) < p`` as bits: eight a byte, the first in the lowest bit."""
     high, low = divmod(math.ceil(p * 2.0**53), 1 << 32)
+    if native is not None and _native_fits():
+        return source._draw_natively(2 * count, lambda capsule: native.coins(capsule, count, high, low))
+    return np.packbits(_coins(source, count, high, low), bitorder="little")
+
+
+def coins(source: Generator, count: int, p: float) -> np.ndarray:
+    """``doubles(source, count) < p`` as bools."""
+    return np.unpackbits(coin_bits(source, count, p), count=count, bitorder="little").view(np.bool_)
+
+
+def _coins(source: Generator, count: int, high: int, low: int) -> np.ndarray:
+    """Whether 53-bit numbers are less than ``high * 2**32 + low``, decided mostly by the first draw alone."""
+    out = np.empty(count, np.bool_)
     for start in range(0, count, _CHUNK):
         part = out[start : start + _CHUNK]
         draws = source._draw32(2 * part.size).view(np.int64)
@@ -48,6 +62,19 @@ def coins(source: Generator, count: int, p: float) -> np.ndarray:
         if close.any():
             part[close] = draws[1::2][close] < low
     return out
+
+
+@functools.cache
+def _native_fits() -> bool:
+    """Whether NumPy keeps its generator's state as the kernel believes: both must draw, and go on, alike."""
+    ours, theirs = Generator().manual_seed(1), Generator().manual_seed(1)
+    expected = np.packbits(_coins(theirs, 700, 1 << 20, 0), bitorder="little")
+    found = ours._draw_natively(1400, lambda capsule: native.coins(capsule, 700, 1 << 20, 0))
+    return (
+        found is not NotImplemented
+        and np.array_equal(found, expected)
+        and np.array_equal(ours._draw32(700), theirs._draw32(700))
+    )
 
 
 class OneByOne:

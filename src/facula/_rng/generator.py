@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,13 @@ class Generator:
     def _draw64(self, count: int) -> np.ndarray:
         pairs = self._draw32(2 * count)
         return (pairs[::2] << np.uint64(32)) | pairs[1::2]
+
+    def _draw_natively(self, count: int, draw: Callable[[Any], Any]) -> Any:
+        """What ``draw`` returns, which makes ``count`` 32-bit draws from NumPy's generator, given as a capsule."""
+        self._fresh &= count == 0
+        engine = self._engine()
+        with engine.lock:
+            return draw(engine.capsule)
 
     def _mark(self) -> Any:
         """Where the stream is now, for `_rewind`."""

@@ -20,7 +20,6 @@ except ImportError:  # installed without a compiler, or on a platform that has n
     native = None
 
 Array = np.ndarray[Any, np.dtype[Any]]
-_REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 
 def native_available() -> bool:
@@ -97,7 +96,7 @@ def _set_blas_threads(count: int) -> None:
             return
 
 
-# ---- activations, softmax, cross-entropy -------------------------------------------------------------------
+# ---- activations -------------------------------------------------------------------------------------------
 
 
 def relu(x: Any) -> Any:
@@ -108,48 +107,6 @@ def relu(x: Any) -> Any:
 def relu_grad(g: Any, out: Any) -> Any:
     """`g` where ReLU's result `out` is positive, else 0; contiguous float32 arrays of one shape."""
     return NotImplemented if native is None else native.relu_grad(g, out)
-
-
-def softmax(x: Any, dim: int = -1) -> Any:
-    """Softmax over the last dimension of a contiguous float32 array."""
-    return NotImplemented if native is None or not _is_last(x, dim) else native.softmax(x)
-
-
-def log_softmax(x: Any, dim: int = -1) -> Any:
-    """Logarithm of the softmax over the last dimension of a contiguous float32 array."""
-    return NotImplemented if native is None or not _is_last(x, dim) else native.log_softmax(x)
-
-
-def softmax_grad(g: Any, out: Any, dim: int = -1) -> Any:
-    """Gradient of `softmax` with respect to its input, from the gradient of its result and the result."""
-    return NotImplemented if native is None or not _is_last(g, dim) else native.softmax_grad(g, out)
-
-
-def log_softmax_grad(g: Any, out: Any, dim: int = -1) -> Any:
-    """Gradient of `log_softmax` with respect to its input, from the gradient of its result and the result."""
-    return NotImplemented if native is None or not _is_last(g, dim) else native.log_softmax_grad(g, out)
-
-
-def _is_last(x: Any, dim: int) -> bool:
-    return dim == -1 or (isinstance(x, np.ndarray) and dim == x.ndim - 1)
-
-
-def cross_entropy(x: Any, target: Any, ignore_index: int = -100, reduction: str = "mean") -> Any:
-    """Cross-entropy of float32 logits [n, classes] and int64 class indices [n].
-
-    The result is 0-d, or [n] for reduction "none".
-    A target that is out of range is declined, so that the ordinary definition raises the error.
-    """
-    if native is None or reduction not in _REDUCTIONS:
-        return NotImplemented
-    return native.cross_entropy(x, target, ignore_index, _REDUCTIONS[reduction])
-
-
-def cross_entropy_grad(g: Any, x: Any, target: Any, ignore_index: int = -100, reduction: str = "mean") -> Any:
-    """Gradient of `cross_entropy` with respect to the logits; `g` is the gradient of its result."""
-    if native is None or reduction not in _REDUCTIONS:
-        return NotImplemented
-    return native.cross_entropy_grad(g, x, target, ignore_index, _REDUCTIONS[reduction])
 
 
 # ---- images ------------------------------------------------------------------------------------------------
@@ -171,79 +128,3 @@ def images_to_float(
     if native is None:
         return NotImplemented
     return native.images_to_float(images, indices, list(mean), list(std))
-
-
-# ---- optimizer steps ---------------------------------------------------------------------------------------
-
-
-def sgd_step(
-    params: Sequence[Array],
-    grads: Sequence[Array],
-    momentum_buffers: Sequence[Array] | None,
-    *,
-    first: bool,
-    lr: float,
-    momentum: float = 0.0,
-    dampening: float = 0.0,
-    weight_decay: float = 0.0,
-    nesterov: bool = False,
-    maximize: bool = False,
-) -> Any:
-    """One SGD step over all parameters, in place.
-
-    None when done; NotImplemented, with nothing changed, when declined.
-
-    Args:
-        params, grads: float32 or float64 arrays (one dtype for all), contiguous, pairwise of one shape.
-        momentum_buffers: one array a parameter, updated in place; None when momentum is 0.
-        first: the buffers hold nothing yet and are set to the gradient.
-    """
-    if native is None or (momentum_buffers is None) != (momentum == 0):
-        return NotImplemented
-    return native.sgd_step(
-        params, grads, momentum_buffers, first, lr, momentum, dampening, weight_decay, nesterov, maximize
-    )
-
-
-def adam_step(
-    params: Sequence[Array],
-    grads: Sequence[Array],
-    exp_avgs: Sequence[Array],
-    exp_avg_sqs: Sequence[Array],
-    max_exp_avg_sqs: Sequence[Array] | None,
-    steps: Sequence[float],
-    *,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float = 0.0,
-    decoupled_weight_decay: bool = False,
-    maximize: bool = False,
-) -> Any:
-    """One Adam or AdamW step over all parameters, in place; None when done, NotImplemented when declined.
-
-    Args:
-        params, grads, exp_avgs, exp_avg_sqs: float32 or float64 (one dtype for all), contiguous, pairwise of
-            one shape.
-        max_exp_avg_sqs: the same for AMSGrad, else None.
-        steps: the number of this step for each parameter, counted from 1.
-        decoupled_weight_decay: AdamW's decay of the weights instead of a term in the gradient.
-    """
-    if native is None:
-        return NotImplemented
-    return native.adam_step(
-        params,
-        grads,
-        exp_avgs,
-        exp_avg_sqs,
-        max_exp_avg_sqs,
-        steps,
-        lr,
-        beta1,
-        beta2,
-        eps,
-        weight_decay,
-        decoupled_weight_decay,
-        maximize,
-    )

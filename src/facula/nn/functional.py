@@ -14,6 +14,7 @@ from ..ops import embedding as _embedding
 from ..ops import loss as _loss
 from ..ops import norm as _norm
 from ..ops.activation import sigmoid
+from ..ops.dropout import masked_scale
 from ..ops.matmul import linear
 from ..ops.pointwise import tanh
 from ._losses import (
@@ -372,9 +373,9 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
-    if weight is None and label_smoothing == 0.0 and input.ndim > 1 and not target.is_floating_point():
-        _check_targets(input, target)
-        return _loss.cross_entropy(input, target._array, ignore_index, reduction)
+    if input.ndim > 1 and _is_one_op(input, target, weight):
+        raw = None if weight is None else weight._array
+        return _loss.cross_entropy(input, target._array, raw, ignore_index, reduction, label_smoothing)
     log_probs = log_softmax(input, class_dim)
     if input._array.shape == target._array.shape and target.is_floating_point():
         return _soft_cross_entropy(log_probs, target, weight, reduction, label_smoothing, class_dim)
@@ -396,6 +397,18 @@ def cross_entropy(
     elif reduction == "sum":
         smooth = smooth.sum()
     return plain * (1 - label_smoothing) + smooth * (label_smoothing / n)
+
+
+def _is_one_op(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
+    """Whether the arguments are what `ops.loss.cross_entropy` takes: its attributes get no gradients."""
+    if weight is not None and (
+        weight.requires_grad or weight.dtype != input.dtype or tuple(weight.shape) != (input.shape[1],)
+    ):
+        return False
+    if not target.is_floating_point():
+        _check_targets(input, target)
+        return True
+    return input.shape == target.shape and input.dtype == target.dtype and not target.requires_grad
 
 
 def _counts(weight: Tensor, target: Tensor, ignore_index: int) -> Tensor:
@@ -632,8 +645,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check_probability(p)
     if not training or p == 0.0 or input.numel() == 0:
         return input
-    noise = wrap(random.dropout_noise(input._array.shape, input._array.dtype, p))
-    return input.mul_(noise) if inplace else input * noise
+    if inplace:
+        return input.mul_(wrap(random.dropout_noise(input._array.shape, input._array.dtype, p)))
+    return masked_scale(input, *random.dropout_mask(input._array.shape, input._array.dtype, p))
 
 
 def _feature_dropout(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
@@ -865,8 +879,6 @@ def embedding(
         if not -n <= padding_idx < n:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= n
-    if input.numel() and not (int(input._array.min()) >= 0 and int(input._array.max()) < n):
-        raise IndexError("index out of range in self")
     return _embedding.embedding_rows(weight, input._array, padding_idx)
 
 

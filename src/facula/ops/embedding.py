@@ -10,7 +10,12 @@ from ..kernels.namespace import namespace
 
 @op(grad_name="EmbeddingBackward0")
 def embedding_rows(weight: Any, /, index: Any, padding_idx: int | None) -> Any:
-    """The rows of a matrix that the integers of `index` name; the row `padding_idx` gets no gradient."""
+    """The rows of a matrix that the integers of `index` name; the row `padding_idx` gets no gradient.
+
+    Raises IndexError if there is no such row; negative numbers do not count from the end.
+    """
+    if index.size and not (int(index.min()) >= 0 and int(index.max()) < weight.shape[0]):
+        raise IndexError("index out of range in self")
     return namespace(weight).take(weight, index, axis=0)
 
 

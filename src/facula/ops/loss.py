@@ -11,7 +11,8 @@ from .activation import sigmoid
 from .halves import in_float32
 from .pointwise import abs, log, sgn, where, zeros_of
 from .reduce import sum
-from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
+from .shape import unsqueeze
+from .softmax import log_softmax, softmax, softmax_grad
 
 
 def _checked_targets(log_probs: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
@@ -83,39 +84,113 @@ nll_loss_grad.vjp(
 )
 
 
-@op(grad_name=_nll_name)
-def cross_entropy(input: Any, /, target: Any, ignore_index: int, reduction: str) -> Any:
-    """`nll_loss` of the logarithm of the softmax of `input` (N, C, ...) over its classes, in one step."""
+def _cross_entropy_name(*args: Any) -> str:
+    input, target, _, _, reduction, smoothing = args
+    if not _are_indices(target):
+        return "DivBackward0" if reduction == "mean" else "NegBackward0"
+    return "AddBackward0" if smoothing else _nll_name(input)
+
+
+def _are_indices(target: Any) -> bool:
+    """Whether these are class indices, not probabilities."""
+    return target.dtype.kind in "iu"  # type: ignore[no-any-return]
+
+
+@op(grad_name=_cross_entropy_name)
+def cross_entropy(
+    input: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Any:
+    """What each class is to have, by its weight, times minus the logarithm of the softmax of `input` (N, C, ...),
+    summed over the classes.
+
+    `target` holds class indices (N, ...), which become 1 for the class, or probabilities shaped like the input.
+    With `smoothing` this share of them is spread evenly over the classes. The mean over indices divides by the
+    sum of their weights.
+    """
     log_probs = log_softmax.op.forward(input, 1)
-    return nll_loss.op.forward(log_probs, target, None, ignore_index, reduction)
+    if not _are_indices(target):
+        shares, _ = _shares(log_probs, target, weight, ignore_index, reduction, smoothing)
+        losses = -(log_probs * shares).sum(axis=1)
+        return losses if reduction == "none" else losses.sum(dtype=losses.dtype)
+    plain = nll_loss.op.forward(log_probs, target, weight, ignore_index, reduction)
+    if smoothing == 0:
+        return plain
+    n = input.shape[1]
+    counted, kept = _checked_targets(input, target, ignore_index)
+    terms = log_probs if weight is None else log_probs * _by_class(weight, input.ndim)
+    even = namespace(input).where(counted, -terms.sum(axis=1), input.dtype.type(0))
+    if reduction != "none":
+        even = even.sum(dtype=even.dtype)
+    if reduction == "mean":
+        even = even / _weights(input, counted, kept, weight).sum(dtype=input.dtype)
+    return plain * (1 - smoothing) + even * (smoothing / n)
+
+
+def _by_class(weight: Any, ndim: int) -> Any:
+    """One number a class, shaped to go with (N, C, ...)."""
+    return weight.reshape(1, -1, *(1,) * (ndim - 2))
+
+
+def _shares(
+    like: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> tuple[Any, Any]:
+    """What each class is to have, and the sums over classes; raw arrays (N, C, ...) and (N, 1, ...).
+
+    That is the target, smoothed, times the weights, and for the mean over what it divides by.
+    """
+    like = getattr(like, "_array", like)
+    xp = namespace(like)
+    n = like.shape[1]
+    if _are_indices(target):
+        counted, kept = _checked_targets(like, target, ignore_index)
+        shares = xp.zeros(like.shape, like.dtype)
+        xp.put_along_axis(shares, xp.expand_dims(kept, 1), 1, 1)
+        shares = (shares * (1 - smoothing) + smoothing / n) * xp.expand_dims(counted, 1)
+        divisor = _weights(like, counted, kept, weight).sum() if counted.any() else 1
+    else:
+        shares = target * (1 - smoothing) + smoothing / n
+        divisor = max(target.size // n, 1)
+    if weight is not None:
+        shares = shares * _by_class(weight, like.ndim)
+    if reduction == "mean":
+        shares = shares / divisor
+    shares = shares.astype(like.dtype, copy=False)
+    return shares, shares.sum(axis=1, keepdims=True)
 
 
 cross_entropy.vjp(
-    input=lambda g, input, target, ignore_index, reduction: cross_entropy_grad(
-        g, input, target, ignore_index, reduction
+    input=lambda g, input, target, weight, ignore_index, reduction, smoothing: cross_entropy_grad(
+        g, input, target, weight, ignore_index, reduction, smoothing
     )
 )
 
 
 @op()
-def cross_entropy_grad(g: Any, input: Any, /, target: Any, ignore_index: int, reduction: str) -> Any:
-    """The gradient of `cross_entropy`: for each target that counts, the softmax less one at the target's
-    place.
-    """
-    slopes = nll_loss_grad.op.forward(g, target, None, ignore_index, reduction, input.shape)
-    return log_softmax_grad.op.forward(slopes, log_softmax.op.forward(input, 1), 1)
+def cross_entropy_grad(
+    g: Any, input: Any, /, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Any:
+    """The gradient of `cross_entropy`: the softmax, as often as the shares of a row add up to, less each share."""
+    shares, totals = _shares(input, target, weight, ignore_index, reduction, smoothing)
+    if reduction == "none":
+        g = namespace(g).expand_dims(g, 1)
+    return g * (softmax.op.forward(input, 1) * totals - shares)
 
 
-def _cross_entropy_grad_g(h: Any, input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
-    centered = h - sum(h * softmax(input, 1), (1,), True, None)
-    return nll_loss(centered, target, None, ignore_index, reduction)
+def _cross_entropy_grad_g(
+    h: Any, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Any:
+    shares, totals = _shares(input, target, weight, ignore_index, reduction, smoothing)
+    rows = sum(h * (softmax(input, 1) * totals - shares), (1,), False, None)
+    return rows if reduction == "none" else sum(rows, None, False, None)
 
 
 def _cross_entropy_grad_input(
-    h: Any, g: Any, input: Any, target: Any, ignore_index: int, reduction: str
+    h: Any, g: Any, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
 ) -> Any:
-    slopes = nll_loss_grad(g, target, None, ignore_index, reduction, tuple(input.shape))
-    return softmax_grad(-h * sum(slopes, (1,), True, None), softmax(input, 1), 1)
+    _, totals = _shares(input, target, weight, ignore_index, reduction, smoothing)
+    if reduction == "none":
+        g = unsqueeze(g, 1)
+    return softmax_grad(h * g * totals, softmax(input, 1), 1)
 
 
 cross_entropy_grad.vjp(g=_cross_entropy_grad_g, input=_cross_entropy_grad_input)
@@ -275,4 +350,4 @@ def _kl_target(g: Any, input: Any, target: Any, log_target: bool) -> Any:
 kl_div.vjp(input=_kl_input, target=_kl_target)
 
 
-in_float32(squared_error, smooth_l1, huber, bce, bce_with_logits, kl_div)
+in_float32(cross_entropy, cross_entropy_grad, squared_error, smooth_l1, huber, bce, bce_with_logits, kl_div)

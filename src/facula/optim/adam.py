@@ -7,7 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..factory import tensor, zeros_like
-from ..kernels import cpu
+from ..kernels import optim as kernels
 from ..kernels.namespace import namespace
 from .optimizer import (
     Optimizer,
@@ -163,7 +163,7 @@ def _step(group: dict[str, Any], params: list[Tensor], states: list[dict[str, An
     means = raw([state["exp_avg"] for state in states])
     squares = raw([state["exp_avg_sq"] for state in states])
     largest = raw([state["max_exp_avg_sq"] for state in states]) if group["amsgrad"] else None
-    if cpu.adam_step(arrays, grads, means, squares, largest, steps, **options) is NotImplemented:
+    if kernels.adam_step(arrays, grads, means, squares, largest, steps, **options) is NotImplemented:
         for i, (array, grad) in enumerate(zip(arrays, grads, strict=True)):
             written = [array, means[i], squares[i], None if largest is None else largest[i]]
             update(_adam, written, grad, step=steps[i], **options)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..factory import empty_like
-from ..kernels import cpu
+from ..kernels import optim as kernels
 from .optimizer import Optimizer, changed, check_options, number, raw, run_closure, update, with_grads
 
 
@@ -128,7 +128,7 @@ def _step(
     }
     arrays, grads = raw(params), raw([p.grad for p in params])
     momenta = None if buffers is None else raw(buffers)
-    if cpu.sgd_step(arrays, grads, momenta, **options) is NotImplemented:
+    if kernels.sgd_step(arrays, grads, momenta, **options) is NotImplemented:
         for i, (array, grad) in enumerate(zip(arrays, grads, strict=True)):
             update(_sgd, [array, None if momenta is None else momenta[i]], grad, **options)
     changed(params)

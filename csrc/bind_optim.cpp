@@ -31,75 +31,129 @@ T* operand(const Items& items, int64_t i, PyArrayObject* like, bool writeable, b
   return data<T>(array);
 }
 
-template <typename T>
-bool sgd(const Items& values, const Items& gradients, nb::handle buffers, bool first, const SgdOptions& options) {
-  std::vector<SgdParameter<T>> all(values.size());
-  const bool momentum = !buffers.is_none();
-  const Items held(momentum ? buffers : nb::handle(values.object));
-  if (gradients.size() != values.size() || held.size() != values.size()) return false;
-  int64_t total = 0;
-  for (int64_t i = 0; i < values.size(); ++i) {
-    bool fit = true;
-    T* value = operand<T>(values, i, nullptr, true, fit);
-    if (!fit) return false;
-    auto* array = reinterpret_cast<PyArrayObject*>(values[i].ptr());
-    const T* gradient = operand<T>(gradients, i, array, false, fit);
-    T* buffer = momentum ? operand<T>(held, i, array, true, fit) : nullptr;
-    if (!fit) return false;
-    all[i] = {value, gradient, buffer, first, PyArray_SIZE(array)};
-    total += all[i].size;
+// Lists of arrays that belong to one parameter each, the parameters themselves first; None stands for "no such arrays".
+template <size_t lists>
+class Lists {
+ public:
+  template <typename... Handles>
+  explicit Lists(const Handles&... handles) : given{handles...} {
+    for (nb::handle h : given) items.emplace_back(h.is_none() ? given[0] : h);
   }
-  Unlocked unlocked(total);
-  FACULA_BEST(sgd_step<T>)(all, options);
-  return true;
+  int64_t count() const { return items[0].size(); }
+
+  // take(i, size, pointers) for each parameter, if all arrays are dense ones of T, of their parameter's shape, and
+  // writeable but for the gradients (list 1); else false.
+  template <typename T, typename Take>
+  bool read(Take&& take) const {
+    for (const Items& list : items)
+      if (list.size() != count()) return false;
+    for (int64_t i = 0; i < count(); ++i) {
+      T* pointers[lists];
+      auto* value = reinterpret_cast<PyArrayObject*>(items[0][i].ptr());
+      bool fit = true;
+      for (size_t k = 0; fit && k < lists; ++k)
+        pointers[k] = given[k].is_none() ? nullptr : operand<T>(items[k], i, k ? value : nullptr, k != 1, fit);
+      if (!fit) return false;
+      take(i, PyArray_SIZE(value), pointers);
+    }
+    return true;
+  }
+
+ private:
+  nb::handle given[lists];
+  std::vector<Items> items;
+};
+
+// Tries float, then double; `step` is told the type by a value of it, and whether the arrays were of it.
+template <typename Step>
+nb::object of_either_type(Step&& step) {
+  return step(float()) || step(double()) ? nb::none() : declined();
 }
 
-template <typename T>
-bool adam(const Items& values, const Items& gradients, const Items& means, const Items& squares, nb::handle largest,
-          const Items& steps, const AdamOptions& options) {
-  const int64_t count = values.size();
-  std::vector<AdamParameter<T>> all(count);
-  const bool amsgrad = !largest.is_none();
-  const Items held(amsgrad ? largest : nb::handle(values.object));
-  if (gradients.size() != count || means.size() != count || squares.size() != count || held.size() != count ||
-      steps.size() != count)
-    return false;
+template <typename Parameter>
+int64_t total_size(const std::vector<Parameter>& parameters) {
   int64_t total = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    bool fit = true;
-    T* value = operand<T>(values, i, nullptr, true, fit);
-    if (!fit) return false;
-    auto* array = reinterpret_cast<PyArrayObject*>(values[i].ptr());
-    const T* gradient = operand<T>(gradients, i, array, false, fit);
-    T* mean = operand<T>(means, i, array, true, fit);
-    T* square = operand<T>(squares, i, array, true, fit);
-    T* most = amsgrad ? operand<T>(held, i, array, true, fit) : nullptr;
-    if (!fit) return false;
-    const double step = PyFloat_AsDouble(steps[i].ptr());
-    if (step == -1.0 && PyErr_Occurred()) throw nb::python_error();
-    all[i] = {value, gradient, mean, square, most, step, PyArray_SIZE(array)};
-    total += all[i].size;
+  for (const Parameter& p : parameters) total += p.size;
+  return total;
+}
+
+// Numbers, one for each parameter.
+std::vector<double> numbers_of(nb::handle sequence) {
+  const Items items(sequence);
+  std::vector<double> all(items.size());
+  for (int64_t i = 0; i < items.size(); ++i) {
+    all[i] = PyFloat_AsDouble(items[i].ptr());
+    if (all[i] == -1.0 && PyErr_Occurred()) throw nb::python_error();
   }
-  Unlocked unlocked(total * 4);
-  FACULA_BEST(adam_step<T>)(all, options);
-  return true;
+  return all;
 }
 
 nb::object sgd_lists(nb::handle values, nb::handle gradients, nb::handle buffers, bool first, double lr, double momentum,
                      double dampening, double weight_decay, bool nesterov, bool maximize) {
-  const Items v(values), g(gradients);
+  const Lists<3> lists(values, gradients, buffers);
   const SgdOptions options{lr, momentum, dampening, weight_decay, nesterov, maximize};
-  if (sgd<float>(v, g, buffers, first, options) || sgd<double>(v, g, buffers, first, options)) return nb::none();
-  return declined();
+  return of_either_type([&](auto type) {
+    using T = decltype(type);
+    std::vector<SgdParameter<T>> all(lists.count());
+    if (!lists.template read<T>([&](int64_t i, int64_t size, T** p) { all[i] = {p[0], p[1], p[2], first, size}; }))
+      return false;
+    Unlocked unlocked(total_size(all));
+    FACULA_BEST(sgd_step<T>)(all, options);
+    return true;
+  });
 }
 
 nb::object adam_lists(nb::handle values, nb::handle gradients, nb::handle means, nb::handle squares, nb::handle largest,
                       nb::handle steps, double lr, double beta1, double beta2, double epsilon, double weight_decay,
                       bool decoupled, bool maximize) {
-  const Items v(values), g(gradients), m(means), s(squares), t(steps);
+  const Lists<5> lists(values, gradients, means, squares, largest);
+  const std::vector<double> counts = numbers_of(steps);
   const AdamOptions options{lr, beta1, beta2, epsilon, weight_decay, decoupled, maximize};
-  if (adam<float>(v, g, m, s, largest, t, options) || adam<double>(v, g, m, s, largest, t, options)) return nb::none();
-  return declined();
+  if (static_cast<int64_t>(counts.size()) != lists.count()) return declined();
+  return of_either_type([&](auto type) {
+    using T = decltype(type);
+    std::vector<AdamParameter<T>> all(lists.count());
+    if (!lists.template read<T>(
+            [&](int64_t i, int64_t size, T** p) { all[i] = {p[0], p[1], p[2], p[3], p[4], counts[i], size}; }))
+      return false;
+    Unlocked unlocked(total_size(all) * 4);
+    FACULA_BEST(adam_step<T>)(all, options);
+    return true;
+  });
+}
+
+nb::object rmsprop_lists(nb::handle values, nb::handle gradients, nb::handle squares, nb::handle buffers,
+                         nb::handle averages, double lr, double alpha, double epsilon, double weight_decay,
+                         double momentum, bool maximize) {
+  const Lists<5> lists(values, gradients, squares, buffers, averages);
+  const RmspropOptions options{lr, alpha, epsilon, weight_decay, momentum, maximize};
+  return of_either_type([&](auto type) {
+    using T = decltype(type);
+    std::vector<RmspropParameter<T>> all(lists.count());
+    if (!lists.template read<T>(
+            [&](int64_t i, int64_t size, T** p) { all[i] = {p[0], p[1], p[2], p[3], p[4], size}; }))
+      return false;
+    Unlocked unlocked(total_size(all) * 4);
+    FACULA_BEST(rmsprop_step<T>)(all, options);
+    return true;
+  });
+}
+
+nb::object adagrad_lists(nb::handle values, nb::handle gradients, nb::handle sums, nb::handle rates, double epsilon,
+                         double weight_decay, bool maximize) {
+  const Lists<3> lists(values, gradients, sums);
+  const std::vector<double> lr = numbers_of(rates);
+  const AdagradOptions options{epsilon, weight_decay, maximize};
+  if (static_cast<int64_t>(lr.size()) != lists.count()) return declined();
+  return of_either_type([&](auto type) {
+    using T = decltype(type);
+    std::vector<AdagradParameter<T>> all(lists.count());
+    if (!lists.template read<T>([&](int64_t i, int64_t size, T** p) { all[i] = {p[0], p[1], p[2], lr[i], size}; }))
+      return false;
+    Unlocked unlocked(total_size(all) * 4);
+    FACULA_BEST(adagrad_step<T>)(all, options);
+    return true;
+  });
 }
 
 }  // namespace
@@ -110,6 +164,9 @@ void bind_optim(nb::module_& m) {
         nb::arg(), nb::arg(), nb::arg());
   m.def("adam_step", &adam_lists, nb::arg(), nb::arg(), nb::arg(), nb::arg(), any, nb::arg(), nb::arg(),
         nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
+  m.def("rmsprop_step", &rmsprop_lists, nb::arg(), nb::arg(), nb::arg(), any, any, nb::arg(), nb::arg(), nb::arg(),
+        nb::arg(), nb::arg(), nb::arg());
+  m.def("adagrad_step", &adagrad_lists, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }
 
 }  // namespace facula

@@ -87,46 +87,23 @@ void row_grad(const float* x, int64_t row, float scale, const Shares& s, float* 
 
 // ---- columns: the classes are not contiguous ---------------------------------------------------------------------------
 
-struct alignas(64) Columns {
-  float at[kColumns + 16];
-};
-
 // A block of columns: x + c * inner + j, where j < width; `row` is the number of the first of their losses.
 struct Block {
   const float* x;
   int64_t row, width, inner, classes;
 };
 
-void statistics(const Block& b, Columns& top, Columns& total, float* exps) {
-  by_lanes(b.width, [&](int64_t j, auto) {
-    store(top.at + j, broadcast(-kInfinity));
-    store(total.at + j, Float{});
-  });
-  for (int64_t c = 0; c < b.classes; ++c)
-    by_lanes(b.width, [&](int64_t j, auto lanes) {
-      store(top.at + j, max(lanes.get(b.x + c * b.inner + j), load(top.at + j)));
-    });
-  for (int64_t c = 0; c < b.classes; ++c)
-    by_lanes(b.width, [&](int64_t j, auto lanes) {
-      const Float e = exp_below(lanes.get(b.x + c * b.inner + j) - load(top.at + j));
-      if (exps) lanes.put(exps + c * b.inner + j, e);
-      store(total.at + j, load(total.at + j) + e);
-    });
-}
-
 void block_loss(const Block& b, const float* p, const Shares& s, float* losses) {
   const Classification& task = s.task;
   Columns top, total, sums{};
-  statistics(b, top, total, nullptr);
+  column_sums(b.x, b.classes, b.inner, b.width, top, total, nullptr);
   for (int64_t j = 0; j < b.width; ++j) total.at[j] = std::log(total.at[j]);
   if (p || task.smoothing != 0) {
     for (int64_t c = 0; c < b.classes; ++c) {
       const float w = s.weight(c);
-      by_lanes(b.width, [&](int64_t j, auto lanes) {
-        const int64_t i = c * b.inner + j;
-        const Float share = p ? w * (lanes.get(p + i) * s.keep + s.spread) : broadcast(w);
-        const Float term = share * (load(total.at + j) - (lanes.get(b.x + i) - load(top.at + j)));
-        store(sums.at + j, load(sums.at + j) + term);
+      by_lanes(b.width, [&, k = c * b.inner, x = b.x, keep = s.keep, spread = s.spread](int64_t j, auto at) {
+        const Float share = p ? w * (at.get(p + k + j) * keep + spread) : broadcast(w);
+        sums.put(j, sums.get(j) + share * (total.get(j) - (at.get(x + k + j) - top.get(j))));
       });
     }
     if (p) return std::copy(sums.at, sums.at + b.width, losses + b.row), void();
@@ -145,14 +122,13 @@ void block_loss(const Block& b, const float* p, const Shares& s, float* losses) 
 void block_grad(const Block& b, const float* p, const float* scale, int64_t scale_stride, const Shares& s, float* dx) {
   const Classification& task = s.task;
   Columns top, total, level, factor;
-  statistics(b, top, total, dx);
+  column_sums(b.x, b.classes, b.inner, b.width, top, total, dx);
   for (int64_t j = 0; j < b.width; ++j) level.at[j] = scale[(b.row + j) * scale_stride];
   if (p) {
-    by_lanes(b.width, [&](int64_t j, auto) { store(factor.at + j, Float{}); });
+    by_lanes(b.width, [&](int64_t j, auto) { factor.put(j, Float{}); });
     for (int64_t c = 0; c < b.classes; ++c)
-      by_lanes(b.width, [&](int64_t j, auto lanes) {
-        const Float share = s.weight(c) * (lanes.get(p + c * b.inner + j) * s.keep + s.spread);
-        store(factor.at + j, load(factor.at + j) + share);
+      by_lanes(b.width, [&, row = p + c * b.inner, w = s.weight(c), keep = s.keep, spread = s.spread](int64_t j, auto at) {
+        factor.put(j, factor.get(j) + w * (at.get(row + j) * keep + spread));
       });
   } else {
     for (int64_t j = 0; j < b.width; ++j) {
@@ -162,11 +138,9 @@ void block_grad(const Block& b, const float* p, const float* scale, int64_t scal
   }
   for (int64_t j = 0; j < b.width; ++j) factor.at[j] = level.at[j] * factor.at[j] / total.at[j];
   for (int64_t c = 0; c < b.classes; ++c) {
-    const float w = s.weight(c);
-    by_lanes(b.width, [&](int64_t j, auto lanes) {
-      const int64_t i = c * b.inner + j;
-      const Float share = p ? w * (lanes.get(p + i) * s.keep + s.spread) : broadcast(w * s.spread);
-      lanes.put(dx + i, lanes.get(dx + i) * load(factor.at + j) - share * load(level.at + j));
+    by_lanes(b.width, [&, k = c * b.inner, w = s.weight(c), keep = s.keep, spread = s.spread](int64_t j, auto at) {
+      const Float share = p ? w * (at.get(p + k + j) * keep + spread) : broadcast(w * spread);
+      at.put(dx + k + j, at.get(dx + k + j) * factor.get(j) - share * level.get(j));
     });
   }
   for (int64_t j = 0; !p && j < b.width; ++j) {

@@ -39,7 +39,7 @@ void renew(uint32_t* w) {
       const Int v = twisted(words_at(w + i), words_at(w + i + 1), words_at(w + i + far));
       std::memcpy(w + i, &v, sizeof v);
     }
-    for (; i < end; ++i) w[i] = twisted(w[i], w[i + 1], w[i + far]);
+    for (int64_t rest = end - i; rest > 0; --rest, ++i) w[i] = twisted(w[i], w[i + 1], w[i + far]);
   };
   run(0, kWords - kShift, kShift);
   run(kWords - kShift, kWords - 1, kShift - kWords);

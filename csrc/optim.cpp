@@ -77,33 +77,96 @@ void adam_body(const AdamParameter<T>& p, int64_t begin, int64_t end, const Adam
   }
 }
 
+template <bool centered, bool momentum, typename T>
+void rmsprop_body(const RmspropParameter<T>& p, int64_t begin, int64_t end, const RmspropOptions& o) {
+  const T alpha = static_cast<T>(o.alpha), rest = static_cast<T>(1 - o.alpha), epsilon = static_cast<T>(o.epsilon);
+  const T decay = static_cast<T>(o.weight_decay), keep = static_cast<T>(o.momentum), step = static_cast<T>(-o.lr);
+  const T sign = o.maximize ? T(-1) : T(1);
+  const bool light = std::abs(rest) < T(0.5);  // as in Adam
+  const T slope = light ? rest : rest - 1;
+  T* __restrict value = p.value;
+  const T* __restrict gradient = p.gradient;
+  T* __restrict square = p.square;
+  T* __restrict buffer = p.buffer;
+  T* __restrict average = p.average;
+  for (int64_t i = begin; i < end; ++i) {
+    const T v = value[i], g = fma(v, decay, gradient[i] * sign);
+    T s = square[i] = fma(rest * g, g, square[i] * alpha);
+    if constexpr (centered) {
+      const T a = average[i] = fma(slope, g - average[i], light ? average[i] : g);
+      s = fma(-a, a, s);
+    }
+    const T divisor = std::sqrt(s) + epsilon;
+    if constexpr (momentum) {
+      const T held = buffer[i] = buffer[i] * keep + g / divisor;
+      value[i] = fma(held, step, v);
+    } else {
+      value[i] = v + step * g / divisor;
+    }
+  }
+}
+
+template <typename T>
+void adagrad_body(const AdagradParameter<T>& p, int64_t begin, int64_t end, const AdagradOptions& o) {
+  const T decay = static_cast<T>(o.weight_decay), epsilon = static_cast<T>(o.epsilon), step = static_cast<T>(-p.lr);
+  const T sign = o.maximize ? T(-1) : T(1);
+  T* __restrict value = p.value;
+  const T* __restrict gradient = p.gradient;
+  T* __restrict sum = p.sum;
+  for (int64_t i = begin; i < end; ++i) {
+    const T v = value[i], g = fma(v, decay, gradient[i] * sign);
+    const T s = sum[i] = fma(g, g, sum[i]);
+    value[i] = v + step * g / (std::sqrt(s) + epsilon);
+  }
+}
+
+// body(parameter, begin, end) for all pieces of all parameters.
+template <typename Parameter, typename Body>
+void each_piece(const std::vector<Parameter>& parameters, Body&& body) {
+  const std::vector<Piece> all = pieces(parameters);
+  parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(parameters[all[i].parameter], all[i].begin, all[i].end);
+  });
+}
+
 }  // namespace
 
 template <typename T>
 void sgd_step(const std::vector<SgdParameter<T>>& parameters, const SgdOptions& options) {
-  const std::vector<Piece> all = pieces(parameters);
-  parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const SgdParameter<T>& p = parameters[all[i].parameter];
-      (p.buffer ? sgd_body<true, T> : sgd_body<false, T>)(p, all[i].begin, all[i].end, options);
-    }
+  each_piece(parameters, [&](const SgdParameter<T>& p, int64_t begin, int64_t end) {
+    (p.buffer ? sgd_body<true, T> : sgd_body<false, T>)(p, begin, end, options);
   });
 }
 
 template <typename T>
 void adam_step(const std::vector<AdamParameter<T>>& parameters, const AdamOptions& options) {
-  const std::vector<Piece> all = pieces(parameters);
-  parallel_for(static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const AdamParameter<T>& p = parameters[all[i].parameter];
-      (p.largest ? adam_body<true, T> : adam_body<false, T>)(p, all[i].begin, all[i].end, options);
-    }
+  each_piece(parameters, [&](const AdamParameter<T>& p, int64_t begin, int64_t end) {
+    (p.largest ? adam_body<true, T> : adam_body<false, T>)(p, begin, end, options);
   });
 }
 
-template void sgd_step<float>(const std::vector<SgdParameter<float>>&, const SgdOptions&);
-template void sgd_step<double>(const std::vector<SgdParameter<double>>&, const SgdOptions&);
-template void adam_step<float>(const std::vector<AdamParameter<float>>&, const AdamOptions&);
-template void adam_step<double>(const std::vector<AdamParameter<double>>&, const AdamOptions&);
+template <typename T>
+void rmsprop_step(const std::vector<RmspropParameter<T>>& parameters, const RmspropOptions& options) {
+  each_piece(parameters, [&](const RmspropParameter<T>& p, int64_t begin, int64_t end) {
+    (p.average ? p.buffer ? rmsprop_body<true, true, T> : rmsprop_body<true, false, T>
+               : p.buffer ? rmsprop_body<false, true, T> : rmsprop_body<false, false, T>)(p, begin, end, options);
+  });
+}
+
+template <typename T>
+void adagrad_step(const std::vector<AdagradParameter<T>>& parameters, const AdagradOptions& options) {
+  each_piece(parameters, [&](const AdagradParameter<T>& p, int64_t begin, int64_t end) {
+    adagrad_body(p, begin, end, options);
+  });
+}
+
+#define FACULA_STEPS(T)                                                                           \
+  template void sgd_step<T>(const std::vector<SgdParameter<T>>&, const SgdOptions&);              \
+  template void adam_step<T>(const std::vector<AdamParameter<T>>&, const AdamOptions&);           \
+  template void rmsprop_step<T>(const std::vector<RmspropParameter<T>>&, const RmspropOptions&);  \
+  template void adagrad_step<T>(const std::vector<AdagradParameter<T>>&, const AdagradOptions&);
+FACULA_STEPS(float)
+FACULA_STEPS(double)
+#undef FACULA_STEPS
 
 }  // namespace facula::FACULA_ISA

@@ -160,8 +160,19 @@ FACULA_INLINE float fma(float a, float b, float c) { return FACULA_FMA ? std::fm
 FACULA_INLINE double fma(double a, double b, double c) { return FACULA_FMA ? std::fma(a, b, c) : a * b + c; }
 
 // The second operand where either is NaN.
+#if defined(__AVX512F__)
+FACULA_INLINE Float max(Float a, Float b) { return (Float)_mm512_max_ps((__m512)a, (__m512)b); }
+FACULA_INLINE Float min(Float a, Float b) { return (Float)_mm512_min_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+FACULA_INLINE Float max(Float a, Float b) { return (Float)_mm256_max_ps((__m256)a, (__m256)b); }
+FACULA_INLINE Float min(Float a, Float b) { return (Float)_mm256_min_ps((__m256)a, (__m256)b); }
+#elif defined(__x86_64__)
+FACULA_INLINE Float max(Float a, Float b) { return (Float)_mm_max_ps((__m128)a, (__m128)b); }
+FACULA_INLINE Float min(Float a, Float b) { return (Float)_mm_min_ps((__m128)a, (__m128)b); }
+#else
 FACULA_INLINE Float max(Float a, Float b) { return a > b ? a : b; }
 FACULA_INLINE Float min(Float a, Float b) { return a < b ? a : b; }
+#endif
 
 FACULA_INLINE Float sqrt(Float v) {
 #if defined(__AVX512F__)

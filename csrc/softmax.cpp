@@ -32,124 +32,102 @@ void each_block(const Rows& rows, F&& f) {
   });
 }
 
-// For each column of a block: numbers that a thread keeps on its stack.
-struct alignas(64) Columns {
-  float at[kColumns + 16];
-};
+// ---- one row, or one block of columns ----------------------------------------------------------------------------------
 
-void columns_largest(const float* x, int64_t n, int64_t inner, int64_t width, Columns& top) {
-  by_lanes(width, [&](int64_t j, auto) { store(top.at + j, broadcast(-kInfinity)); });
+void row_softmax(const float* x, int64_t n, float* out) {
+  const Float scale = broadcast(1.0f / row_exps(x, n, row_largest(x, n), out));
+  by_lanes(n, [=](int64_t j, auto at) { at.put(out + j, at.get(out + j) * scale); });
+}
+
+void block_softmax(const float* x, int64_t n, int64_t inner, int64_t width, float* out) {
+  Columns top, total;
+  column_sums(x, n, inner, width, top, total, out);
+  by_lanes(width, [&](int64_t j, auto) { total.put(j, 1.0f / total.get(j)); });
   for (int64_t c = 0; c < n; ++c)
-    by_lanes(width, [&](int64_t j, auto lanes) {
-      store(top.at + j, max(lanes.get(x + c * inner + j), load(top.at + j)));
+    by_lanes(width, [&, to = out + c * inner](int64_t j, auto at) { at.put(to + j, at.get(to + j) * total.get(j)); });
+}
+
+void row_log_softmax(const float* x, int64_t n, float* out) {
+  const float top = row_largest(x, n), log_sum = std::log(row_sum(x, n, top));
+  by_lanes(n, [=](int64_t j, auto at) { at.put(out + j, at.get(x + j) - top - log_sum); });
+}
+
+void block_log_softmax(const float* x, int64_t n, int64_t inner, int64_t width, float* out) {
+  Columns top, total;
+  column_sums(x, n, inner, width, top, total, nullptr);
+  for (int64_t j = 0; j < width; ++j) total.at[j] = std::log(total.at[j]);
+  for (int64_t c = 0; c < n; ++c)
+    by_lanes(width, [&, row = x + c * inner, to = out + c * inner](int64_t j, auto at) {
+      at.put(to + j, at.get(row + j) - top.get(j) - total.get(j));
+    });
+}
+
+void row_softmax_grad(const float* g, const float* out, int64_t n, float* dx) {
+  const float dot =
+      sum(fold(n, Float{}, [=](Float s, int64_t j, auto at) { return fma(at.get(g + j), at.get(out + j), s); }, plus));
+  by_lanes(n, [=](int64_t j, auto at) { at.put(dx + j, (at.get(g + j) - dot) * at.get(out + j)); });
+}
+
+void block_softmax_grad(const float* g, const float* out, int64_t n, int64_t inner, int64_t width, float* dx) {
+  Columns dot{};
+  for (int64_t c = 0; c < n; ++c)
+    by_lanes(width, [&, k = c * inner](int64_t j, auto at) {
+      dot.put(j, fma(at.get(g + k + j), at.get(out + k + j), dot.get(j)));
+    });
+  for (int64_t c = 0; c < n; ++c)
+    by_lanes(width, [&, k = c * inner](int64_t j, auto at) {
+      at.put(dx + k + j, (at.get(g + k + j) - dot.get(j)) * at.get(out + k + j));
+    });
+}
+
+void row_log_softmax_grad(const float* g, const float* out, int64_t n, float* dx) {
+  const Float total =
+      broadcast(sum(fold(n, Float{}, [=](Float s, int64_t j, auto at) { return s + at.get(g + j); }, plus)));
+  by_lanes(n, [=](int64_t j, auto at) { at.put(dx + j, fma(exp(at.get(out + j)), -total, at.get(g + j))); });
+}
+
+void block_log_softmax_grad(const float* g, const float* out, int64_t n, int64_t inner, int64_t width, float* dx) {
+  Columns total{};
+  for (int64_t c = 0; c < n; ++c)
+    by_lanes(width, [&, row = g + c * inner](int64_t j, auto at) { total.put(j, total.get(j) + at.get(row + j)); });
+  for (int64_t c = 0; c < n; ++c)
+    by_lanes(width, [&, k = c * inner](int64_t j, auto at) {
+      at.put(dx + k + j, fma(exp(at.get(out + k + j)), -total.get(j), at.get(g + k + j)));
     });
 }
 
 }  // namespace
 
 void softmax(const float* x, const Rows& rows, float* out) {
-  const int64_t n = rows.n, inner = rows.inner;
-  if (inner == 1) {
-    each_row(rows, [&](int64_t k) {
-      const Float scale = broadcast(1.0f / row_exps(x + k, n, row_largest(x + k, n), out + k));
-      by_lanes(n, [&](int64_t j, auto at) { at.put(out + k + j, at.get(out + k + j) * scale); });
-    });
-    return;
-  }
-  each_block(rows, [&](int64_t k, int64_t width) {
-    Columns top, total{};
-    columns_largest(x + k, n, inner, width, top);
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const int64_t i = k + c * inner + j;
-        const Float e = exp_below(lanes.get(x + i) - load(top.at + j));
-        lanes.put(out + i, e);
-        store(total.at + j, load(total.at + j) + e);
-      });
-    by_lanes(width, [&](int64_t j, auto) { store(total.at + j, 1.0f / load(total.at + j)); });
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const int64_t i = k + c * inner + j;
-        lanes.put(out + i, lanes.get(out + i) * load(total.at + j));
-      });
-  });
+  if (rows.inner == 1)
+    each_row(rows, [&](int64_t k) { row_softmax(x + k, rows.n, out + k); });
+  else
+    each_block(rows, [&](int64_t k, int64_t width) { block_softmax(x + k, rows.n, rows.inner, width, out + k); });
 }
 
 void log_softmax(const float* x, const Rows& rows, float* out) {
-  const int64_t n = rows.n, inner = rows.inner;
-  if (inner == 1) {
-    each_row(rows, [&](int64_t k) {
-      const float top = row_largest(x + k, n), log_sum = std::log(row_sum(x + k, n, top));
-      by_lanes(n, [&](int64_t j, auto at) { at.put(out + k + j, at.get(x + k + j) - top - log_sum); });
-    });
-    return;
-  }
-  each_block(rows, [&](int64_t k, int64_t width) {
-    Columns top, total{};
-    columns_largest(x + k, n, inner, width, top);
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const Float e = exp_below(lanes.get(x + k + c * inner + j) - load(top.at + j));
-        store(total.at + j, load(total.at + j) + e);
-      });
-    for (int64_t j = 0; j < width; ++j) total.at[j] = std::log(total.at[j]);
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const int64_t i = k + c * inner + j;
-        lanes.put(out + i, lanes.get(x + i) - load(top.at + j) - load(total.at + j));
-      });
-  });
+  if (rows.inner == 1)
+    each_row(rows, [&](int64_t k) { row_log_softmax(x + k, rows.n, out + k); });
+  else
+    each_block(rows, [&](int64_t k, int64_t width) { block_log_softmax(x + k, rows.n, rows.inner, width, out + k); });
 }
 
 void softmax_grad(const float* g, const float* out, const Rows& rows, float* dx) {
-  const int64_t n = rows.n, inner = rows.inner;
-  if (inner == 1) {
-    each_row(rows, [&](int64_t k) {
-      const float dot = sum(fold(
-          n, Float{}, [&](Float s, int64_t j, auto at) { return fma(at.get(g + k + j), at.get(out + k + j), s); }, plus));
-      by_lanes(n, [&](int64_t j, auto at) { at.put(dx + k + j, (at.get(g + k + j) - dot) * at.get(out + k + j)); });
+  if (rows.inner == 1)
+    each_row(rows, [&](int64_t k) { row_softmax_grad(g + k, out + k, rows.n, dx + k); });
+  else
+    each_block(rows, [&](int64_t k, int64_t width) {
+      block_softmax_grad(g + k, out + k, rows.n, rows.inner, width, dx + k);
     });
-    return;
-  }
-  each_block(rows, [&](int64_t k, int64_t width) {
-    Columns dot{};
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const int64_t i = k + c * inner + j;
-        store(dot.at + j, fma(lanes.get(g + i), lanes.get(out + i), load(dot.at + j)));
-      });
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const int64_t i = k + c * inner + j;
-        lanes.put(dx + i, (lanes.get(g + i) - load(dot.at + j)) * lanes.get(out + i));
-      });
-  });
 }
 
 void log_softmax_grad(const float* g, const float* out, const Rows& rows, float* dx) {
-  const int64_t n = rows.n, inner = rows.inner;
-  if (inner == 1) {
-    each_row(rows, [&](int64_t k) {
-      const float total =
-          sum(fold(n, Float{}, [&](Float s, int64_t j, auto at) { return s + at.get(g + k + j); }, plus));
-      by_lanes(n, [&](int64_t j, auto at) {
-        at.put(dx + k + j, fnma(exp(at.get(out + k + j)), broadcast(total), at.get(g + k + j)));
-      });
+  if (rows.inner == 1)
+    each_row(rows, [&](int64_t k) { row_log_softmax_grad(g + k, out + k, rows.n, dx + k); });
+  else
+    each_block(rows, [&](int64_t k, int64_t width) {
+      block_log_softmax_grad(g + k, out + k, rows.n, rows.inner, width, dx + k);
     });
-    return;
-  }
-  each_block(rows, [&](int64_t k, int64_t width) {
-    Columns total{};
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        store(total.at + j, load(total.at + j) + lanes.get(g + k + c * inner + j));
-      });
-    for (int64_t c = 0; c < n; ++c)
-      by_lanes(width, [&](int64_t j, auto lanes) {
-        const int64_t i = k + c * inner + j;
-        lanes.put(dx + i, fnma(exp(lanes.get(out + i)), load(total.at + j), lanes.get(g + i)));
-      });
-  });
 }
 
 }  // namespace facula::FACULA_ISA

@@ -108,3 +108,27 @@ def adam_step(
     maximize: bool,
     /,
 ) -> Any: ...
+def rmsprop_step(
+    params: object,
+    grads: object,
+    squares: object,
+    buffers: object,
+    averages: object,
+    lr: float,
+    alpha: float,
+    epsilon: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+    /,
+) -> Any: ...
+def adagrad_step(
+    params: object,
+    grads: object,
+    sums: object,
+    rates: object,
+    epsilon: float,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> Any: ...

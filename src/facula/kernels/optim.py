@@ -83,3 +83,62 @@ def adam_step(
         decoupled_weight_decay,
         maximize,
     )
+
+
+def rmsprop_step(
+    params: Sequence[Array],
+    grads: Sequence[Array],
+    square_avgs: Sequence[Array],
+    momentum_buffers: Sequence[Array] | None,
+    grad_avgs: Sequence[Array] | None,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    maximize: bool = False,
+) -> Any:
+    """One RMSprop step over all parameters, in place; None when done, NotImplemented when declined.
+
+    Args:
+        params, grads, square_avgs: float32 or float64 (one dtype for all), contiguous, pairwise of one shape.
+        momentum_buffers: the same with momentum, else None.
+        grad_avgs: the same where it is centered, else None.
+    """
+    if native is None:
+        return NotImplemented
+    return native.rmsprop_step(
+        params,
+        grads,
+        square_avgs,
+        momentum_buffers,
+        grad_avgs,
+        lr,
+        alpha,
+        eps,
+        weight_decay,
+        momentum,
+        maximize,
+    )
+
+
+def adagrad_step(
+    params: Sequence[Array],
+    grads: Sequence[Array],
+    sums: Sequence[Array],
+    rates: Sequence[float],
+    *,
+    eps: float,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> Any:
+    """One Adagrad step over all parameters, in place; None when done, NotImplemented when declined.
+
+    Args:
+        params, grads, sums: float32 or float64 (one dtype for all), contiguous, pairwise of one shape.
+        rates: the learning rate of this step for each parameter.
+    """
+    if native is None:
+        return NotImplemented
+    return native.adagrad_step(params, grads, sums, rates, eps, weight_decay, maximize)

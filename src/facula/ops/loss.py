@@ -109,9 +109,12 @@ def cross_entropy(
     """
     log_probs = log_softmax.op.forward(input, 1)
     if not _are_indices(target):
-        shares, _ = _shares(log_probs, target, weight, ignore_index, reduction, smoothing)
+        shares, _ = _shares(log_probs, target, weight, ignore_index, "sum", smoothing)
         losses = -(log_probs * shares).sum(axis=1)
-        return losses if reduction == "none" else losses.sum(dtype=losses.dtype)
+        if reduction == "none":
+            return losses
+        total = losses.sum(dtype=losses.dtype)
+        return total / input.dtype.type(losses.size) if reduction == "mean" else total
     plain = nll_loss.op.forward(log_probs, target, weight, ignore_index, reduction)
     if smoothing == 0:
         return plain

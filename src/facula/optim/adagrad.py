@@ -7,6 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..factory import full_like, tensor
+from ..kernels import optim as kernels
 from ..kernels.namespace import namespace
 from .optimizer import (
     Optimizer,
@@ -14,6 +15,7 @@ from .optimizer import (
     check_options,
     new_step_count,
     number,
+    raw,
     run_closure,
     update,
     with_grads,
@@ -114,19 +116,17 @@ class Adagrad(Optimizer):
         loss = run_closure(closure)
         for group in self.param_groups:
             params = with_grads(group)
+            rates = []
             for p in params:
-                state = self.state[p]
-                count = state["step"]._array
+                count = self.state[p]["step"]._array
                 count += 1
-                update(
-                    _adagrad,
-                    [p._array, state["sum"]._array],
-                    p.grad._array,  # type: ignore[union-attr]
-                    lr=number(group["lr"]) / (1 + (count.item() - 1) * group["lr_decay"]),
-                    eps=group["eps"],
-                    weight_decay=group["weight_decay"],
-                    maximize=group["maximize"],
-                )
+                rates.append(number(group["lr"]) / (1 + (count.item() - 1) * group["lr_decay"]))
+            arrays, grads = raw(params), raw(p.grad for p in params)
+            sums = raw(self.state[p]["sum"] for p in params)
+            options = {name: group[name] for name in ("eps", "weight_decay", "maximize")}
+            if kernels.adagrad_step(arrays, grads, sums, rates, **options) is NotImplemented:
+                for array, grad, total, lr in zip(arrays, grads, sums, rates, strict=True):
+                    update(_adagrad, [array, total], grad, lr=lr, **options)
             changed(params)
         return loss
 

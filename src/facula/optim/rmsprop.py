@@ -7,6 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..factory import tensor, zeros_like
+from ..kernels import optim as kernels
 from ..kernels.namespace import namespace
 from .optimizer import (
     Optimizer,
@@ -14,6 +15,7 @@ from .optimizer import (
     check_options,
     new_step_count,
     number,
+    raw,
     run_closure,
     update,
     with_grads,
@@ -108,21 +110,15 @@ class RMSprop(Optimizer):
                 for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
             }
             params = with_grads(group)
-            for p in params:
-                state = self._state_of(p, group)
+            states = [self._state_of(p, group) for p in params]
+            for state in states:
                 count = state["step"]._array
                 count += 1
-                others = [state.get(name) for name in ("momentum_buffer", "grad_avg")]
-                if not group["momentum"] > 0:
-                    others[0] = None
-                if not group["centered"]:
-                    others[1] = None
-                written = [
-                    p._array,
-                    state["square_avg"]._array,
-                    *(None if t is None else t._array for t in others),
-                ]
-                update(_rmsprop, written, p.grad._array, **options)  # type: ignore[union-attr]
+            lists: list[Any] = [raw(params), raw(p.grad for p in params), *_lists(group, states)]
+            if kernels.rmsprop_step(*lists, **options) is NotImplemented:
+                for i, (param, grad) in enumerate(zip(*lists[:2], strict=True)):
+                    others = [None if a is None else a[i] for a in lists[2:]]
+                    update(_rmsprop, [param, *others], grad, **options)
             changed(params)
         return loss
 
@@ -148,6 +144,16 @@ _LATER_OPTIONS: dict[str, Any] = {
     "differentiable": False,
     "capturable": False,
 }
+
+
+def _lists(group: dict[str, Any], states: list[dict[str, Any]]) -> list[list[Any] | None]:
+    """The raw arrays of the running squares, the momentum and the running mean; None for what is not in use."""
+    momentum, centered = group["momentum"] > 0, group["centered"]
+    return [
+        raw(state["square_avg"] for state in states),
+        raw(state["momentum_buffer"] for state in states) if momentum else None,
+        raw(state["grad_avg"] for state in states) if centered else None,
+    ]
 
 
 def _rmsprop(

@@ -48,12 +48,12 @@ FACULA_INLINE Float fold(int64_t n, Float start, Step&& step, Join&& join) {
 }
 FACULA_INLINE Float plus(Float a, Float b) { return a + b; }
 
-// e^x for x <= 0, within about one unit in the last place, and 0 or nearly below -87; of a NaN the result means nothing.
-// As in vmath.h, but without what positive numbers need: 2^n is added to the exponent of the polynomial (a minimax one,
-// with 1 + r as it is).
+// e^x for x <= 0, within about one unit in the last place, and 0 below -87.7; NaN stays NaN. As in vmath.h, but without
+// what positive numbers need: the polynomial is a minimax one, with 1 + r as it is, and 2^n one factor.
 FACULA_INLINE Float exp_below(Float x) {
-  const Float magic = broadcast(12582912.0f);  // 1.5 * 2^23: a sum with it has no fraction
-  x = max(x, broadcast(-100.0f));
+  // A sum with 1.5 * 2^23 has no fraction, and n in its low bits: with 127 more, those of the exponent of 2^n.
+  const Float magic = broadcast(12582912.0f + 127);
+  x = max(broadcast(-88.03f), x);  // there n = -127, and what stands for 2^n is 0
   const Float shifted = fma(x, broadcast(1.44269504f), magic), n = shifted - magic;
   Float r = fma(n, broadcast(-0.693359375f), x);
   r = fma(n, broadcast(2.12194440e-4f), r);
@@ -62,27 +62,18 @@ FACULA_INLINE Float exp_below(Float x) {
   p = fma(broadcast(0.0013814599951729178f), square, p);
   p = fma(p, square, fma(broadcast(0.1666652113199234f), r, broadcast(0.4999999403953552f)));
   p = fma(p, square, r + 1.0f);
-  const Int e = (Int)p + ((Int)shifted << 23);  // of `shifted` only the low bits, which are n, stay
-  return (Float)(e > 0 ? e : Int{});            // an exponent that has become negative
+  return p * (Float)((Int)shifted << 23);
 }
 
-// The larger, and NaN if either is.
-FACULA_INLINE Float larger(Float a, Float b) {
-  const Float most = max(b, a);  // a, if that is NaN
-  return b != b ? b : most;
-}
-
-// The largest element of a row, NaN if there is one.
+// The largest element of a row; a NaN may be lost, but then the sum of exponentials is NaN.
 FACULA_INLINE float row_largest(const float* x, int64_t n) {
-  const Float most = fold(
-      n, broadcast(-kInfinity), [&](Float so_far, int64_t j, auto at) { return larger(so_far, at.get(x + j, -kInfinity)); },
-      larger);
-  return any(most != most) ? std::numeric_limits<float>::quiet_NaN() : largest(most);
+  return largest(fold(
+      n, broadcast(-kInfinity), [&](Float most, int64_t j, auto at) { return max(at.get(x + j, -kInfinity), most); },
+      [](Float a, Float b) { return max(a, b); }));
 }
 
 // Sum of exp(x - shift), where nothing is above shift.
 FACULA_INLINE float row_sum(const float* x, int64_t n, float shift) {
-  if (shift != shift) return shift;
   return sum(fold(
       n, Float{}, [&](Float total, int64_t j, auto at) { return total + exp_below(at.get(x + j, -kInfinity) - shift); },
       plus));
@@ -90,7 +81,7 @@ FACULA_INLINE float row_sum(const float* x, int64_t n, float shift) {
 
 // The same, and each exponential is written to e.
 FACULA_INLINE float row_exps(const float* x, int64_t n, float shift, float* e) {
-  const float total = sum(fold(
+  return sum(fold(
       n, Float{},
       [&](Float total, int64_t j, auto at) {
         const Float v = exp_below(at.get(x + j, -kInfinity) - shift);
@@ -98,8 +89,10 @@ FACULA_INLINE float row_exps(const float* x, int64_t n, float shift, float* e) {
         return total + v;
       },
       plus));
-  return shift != shift ? shift : total;
 }
+
+// Rows a thread takes at a time.
+inline int64_t row_grain(int64_t n) { return std::max<int64_t>(1, 8192 / std::max<int64_t>(1, n)); }
 
 // ---- columns ---------------------------------------------------------------------------------------------------------
 
@@ -125,20 +118,13 @@ FACULA_INLINE void column_sums(const float* x, int64_t n, int64_t inner, int64_t
     total.put(j, Float{});
   });
   for (int64_t c = 0; c < n; ++c)
-    by_lanes(width, [&, row = x + c * inner](int64_t j, auto at) { top.put(j, larger(top.get(j), at.get(row + j))); });
+    by_lanes(width, [&, row = x + c * inner](int64_t j, auto at) { top.put(j, max(at.get(row + j), top.get(j))); });
   for (int64_t c = 0; c < n; ++c)
     by_lanes(width, [&, row = x + c * inner, to = e ? e + c * inner : nullptr](int64_t j, auto at) {
       const Float v = exp_below(at.get(row + j) - top.get(j));
       if (to) at.put(to + j, v);
       total.put(j, total.get(j) + v);
     });
-  by_lanes(width, [&](int64_t j, auto) {
-    const Float t = top.get(j);
-    total.put(j, t != t ? t : total.get(j));
-  });
 }
-
-// Rows a thread takes at a time.
-inline int64_t row_grain(int64_t n) { return std::max<int64_t>(1, 8192 / std::max<int64_t>(1, n)); }
 
 }  // namespace facula::FACULA_ISA

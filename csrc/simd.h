@@ -386,9 +386,21 @@ FACULA_INLINE double sum(Double v) {
   return total;
 }
 FACULA_INLINE float largest(Float v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps((__m512)v);
+#elif defined(__x86_64__)
+#if defined(__AVX2__)
+  __m128 m = _mm_max_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+#else
+  __m128 m = (__m128)v;
+#endif
+  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+  return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
+#else
   float most = v[0];
   for (int i = 1; i < kLanes; ++i) most = most > v[i] ? most : v[i];
   return most;
+#endif
 }
 FACULA_INLINE bool any(Int mask) {
 #if defined(__AVX512F__)

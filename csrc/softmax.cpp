@@ -7,7 +7,6 @@
 
 #include "parallel.h"
 #include "rows.h"
-#include "vmath.h"
 
 namespace facula::FACULA_ISA {
 namespace {
@@ -83,7 +82,7 @@ void block_softmax_grad(const float* g, const float* out, int64_t n, int64_t inn
 void row_log_softmax_grad(const float* g, const float* out, int64_t n, float* dx) {
   const Float total =
       broadcast(sum(fold(n, Float{}, [=](Float s, int64_t j, auto at) { return s + at.get(g + j); }, plus)));
-  by_lanes(n, [=](int64_t j, auto at) { at.put(dx + j, fma(exp(at.get(out + j)), -total, at.get(g + j))); });
+  by_lanes(n, [=](int64_t j, auto at) { at.put(dx + j, fma(exp_below(at.get(out + j)), -total, at.get(g + j))); });
 }
 
 void block_log_softmax_grad(const float* g, const float* out, int64_t n, int64_t inner, int64_t width, float* dx) {
@@ -92,7 +91,7 @@ void block_log_softmax_grad(const float* g, const float* out, int64_t n, int64_t
     by_lanes(width, [&, row = g + c * inner](int64_t j, auto at) { total.put(j, total.get(j) + at.get(row + j)); });
   for (int64_t c = 0; c < n; ++c)
     by_lanes(width, [&, k = c * inner](int64_t j, auto at) {
-      at.put(dx + k + j, fma(exp(at.get(out + k + j)), -total.get(j), at.get(g + k + j)));
+      at.put(dx + k + j, fma(exp_below(at.get(out + k + j)), -total.get(j), at.get(g + k + j)));
     });
 }
 

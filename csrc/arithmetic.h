@@ -265,33 +265,44 @@ inline nb::object expand(nb::handle input, nb::handle shape) {
   return result;
 }
 
-// The loop of a NumPy function of one array, such as numpy.tanh, without the dispatch in front of it: bit for bit what
+// The loops of a NumPy function of one array, such as numpy.tanh, without the dispatch in front of them: bit for bit what
 // the function computes.
-inline nb::object loop_of(nb::handle function) {
+struct Loop {
+  PyUFuncGenericFunction run = nullptr;
+  void* data = nullptr;
+};
+struct Loops {
+  Loop single, twice;  // of float32 and of float64
+};
+
+inline Loops loops_of(nb::handle function) {
   auto* ufunc = reinterpret_cast<PyUFuncObject*>(function.ptr());
-  struct Loop {
-    PyUFuncGenericFunction run = nullptr;
-    void* data = nullptr;
-  } single, twice;
+  Loops loops;
   for (int i = 0; i < ufunc->ntypes && ufunc->nin == 1 && ufunc->nout == 1; ++i) {
     const char from = ufunc->types[2 * i], to = ufunc->types[2 * i + 1];
     if (from != to || (from != NPY_FLOAT && from != NPY_DOUBLE)) continue;
-    Loop& loop = from == NPY_FLOAT ? single : twice;
+    Loop& loop = from == NPY_FLOAT ? loops.single : loops.twice;
     // The first that fits, as NumPy chooses; later ones are its portable spares.
     if (!loop.run) loop = {ufunc->functions[i], ufunc->data ? ufunc->data[i] : nullptr};
   }
-  return nb::cpp_function(
-      [single, twice](nb::handle input) -> nb::object {
-        PyArrayObject *f = dense_array<float>(input), *d = dense_array<double>(input), *x = f ? f : d;
-        const Loop loop = f ? single : twice;
-        if (!x || !loop.run || PyArray_SIZE(x) > kSmall) return declined();
-        nb::object result = f ? new_like<float>(x) : new_like<double>(x);
-        char* places[2] = {PyArray_BYTES(x), PyArray_BYTES(as_array(result))};
-        const npy_intp size = PyArray_SIZE(x), steps[2] = {PyArray_ITEMSIZE(x), PyArray_ITEMSIZE(x)};
-        if (size) loop.run(places, &size, steps, loop.data);
-        return result;
-      },
-      nb::arg().none());
+  return loops;
+}
+
+// The loop on a small dense array.
+inline nb::object run_loop(const Loops& loops, nb::handle input) {
+  PyArrayObject *f = dense_array<float>(input), *d = dense_array<double>(input), *x = f ? f : d;
+  const Loop& loop = f ? loops.single : loops.twice;
+  if (!x || !loop.run || PyArray_SIZE(x) > kSmall) return declined();
+  nb::object result = f ? new_like<float>(x) : new_like<double>(x);
+  char* places[2] = {PyArray_BYTES(x), PyArray_BYTES(as_array(result))};
+  const npy_intp size = PyArray_SIZE(x), steps[2] = {PyArray_ITEMSIZE(x), PyArray_ITEMSIZE(x)};
+  if (size) loop.run(places, &size, steps, loop.data);
+  return result;
+}
+
+inline nb::object loop_of(nb::handle function) {
+  return nb::cpp_function([loops = loops_of(function)](nb::handle input) { return run_loop(loops, input); },
+                          nb::arg().none());
 }
 
 }  // namespace facula

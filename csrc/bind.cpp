@@ -26,8 +26,6 @@ NB_MODULE(_C, m) {
   m.def("sub", &sub, any, any);
   m.def("mul", &mul, any, any);
   m.def("div", &divide, any, any);
-  m.def("tanh_grad", &tanh_grad, any, any);
-  m.def("sigmoid_grad", &sigmoid_grad, any, any);
   m.def("sum", &sum_of<false>, any, any, nb::arg(), any);
   m.def("mean", &sum_of<true>, any, any, nb::arg(), any);
   m.def("sum_to", &sum_to, any, any);
@@ -43,6 +41,7 @@ NB_MODULE(_C, m) {
   bind_pointwise(m);
   bind_softmax(m);
   bind_embedding(m);
+  bind_activation(m);
   bind_attention(m);
   bind_images(m);
   bind_optim(m);

@@ -13,6 +13,7 @@ void bind_norm(nanobind::module_& m);
 void bind_pointwise(nanobind::module_& m);
 void bind_softmax(nanobind::module_& m);
 void bind_embedding(nanobind::module_& m);
+void bind_activation(nanobind::module_& m);
 void bind_attention(nanobind::module_& m);
 void bind_images(nanobind::module_& m);
 void bind_optim(nanobind::module_& m);

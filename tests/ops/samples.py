@@ -237,6 +237,52 @@ record("fill", lambda x, v: np.full_like(x, v), (normal(2, 3), normal()), (norma
 record("relu_grad", lambda g, out: g * (out > 0), (normal(5), np.maximum(apart(5), 0)), flat=(1,))
 record("sigmoid_grad", lambda g, out: g * out * (1 - out), (normal(5), _sigmoid(normal(5))))
 record("tanh_grad", lambda g, out: g * (1 - out * out), (normal(5), np.tanh(normal(5))))
+record("leaky_relu_grad", lambda g, x, a: g * np.where(x > 0, 1, a), (normal(5), apart(5), 0.2), flat=(1,))
+record(
+    "elu_grad",
+    lambda g, x, a, s, k: g * s * np.where(x > 0, 1, a * k * np.exp(k * x)),
+    (normal(6), apart(6), 0.5, 1.2, 0.7),
+)
+record(
+    "gelu_erf_grad",
+    lambda g, x: g * ((1 + _erf(x / math.sqrt(2))) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
+    (normal(5), normal(5)),
+)
+
+
+def _gelu_tanh_grad(g: Any, x: Any) -> Any:
+    u, slope = 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3), 1 + 3 * 0.044715 * x * x
+    s = _sigmoid(u)
+    return g * (s + x * s * (1 - s) * 2 * math.sqrt(2 / math.pi) * slope)
+
+
+def _mish_grad(g: Any, x: Any) -> Any:
+    n = np.exp(x) * (np.exp(x) + 2)
+    return g * (n / (n + 2) + x * 4 * (n + 1) / (n + 2) ** 2 * _sigmoid(x))
+
+
+record("gelu_tanh_grad", _gelu_tanh_grad, (normal(5), normal(5)))
+record("silu_grad", lambda g, x: g * _sigmoid(x) * (1 + x * _sigmoid(-x)), (normal(5), normal(5)))
+record("mish_grad", _mish_grad, (normal(5), normal(5)))
+record(
+    "softplus_grad",
+    lambda g, x, b, t: g * np.where(b * x > t, 1, _sigmoid(b * x)),
+    (normal(5), normal(5), 1.0, 20.0),
+    (normal(5), apart(5), 2.0, 0.5),
+)
+record("log_sigmoid_grad", lambda g, x: g * _sigmoid(-x), (normal(5), normal(5)))
+record(
+    "hardtanh_grad",
+    lambda g, x, a, b: g * ((x > a) & (x < b)),
+    (normal(8), apart(8), -0.3, 0.5),
+    flat=(1,),
+)
+record("hardsigmoid_grad", lambda g, x: g / 6 * (np.abs(x) < 3), (normal(30), apart(30)), flat=(1,))
+record(
+    "hardswish_grad",
+    lambda g, x: g * np.where(np.abs(x) < 3, x / 3 + 0.5, x > 0),
+    (normal(30), apart(30)),
+)
 record("leaky_relu", lambda x, a=0.01: np.where(x > 0, x, a * x), (apart(6),), (apart(6), 0.2))
 record(
     "prelu", lambda x, w: np.where(x > 0, x, w * x), (apart(2, 3), positive(1)), (apart(2, 3), positive(3))

@@ -96,17 +96,6 @@ def _set_blas_threads(count: int) -> None:
             return
 
 
-# ---- activations -------------------------------------------------------------------------------------------
-
-
-def relu(x: Any) -> Any:
-    """`maximum(x, 0)` for a contiguous float32 array; NaN stays."""
-    return NotImplemented if native is None else native.relu(x)
-
-
-def relu_grad(g: Any, out: Any) -> Any:
-    """`g` where ReLU's result `out` is positive, else 0; contiguous float32 arrays of one shape."""
-    return NotImplemented if native is None else native.relu_grad(g, out)
 
 
 # ---- images ------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..ops import activation, matmul, pointwise, reduce, shape
+from ..ops import loss, matmul, pointwise, reduce, shape, softmax
+from . import activation as activation  # registers its own
 from . import conv as conv  # registers its own
 from . import cpu
 from ..ops import activation, loss, pointwise, reduce, shape, softmax
@@ -15,8 +17,6 @@ if cpu.native is not None:
     pointwise.sub.kernel(np.ndarray)(cpu.native.sub)
     pointwise.mul.kernel(np.ndarray)(cpu.native.mul)
     pointwise.div.kernel(np.ndarray)(cpu.native.div)
-    pointwise.tanh_grad.kernel(np.ndarray)(cpu.native.tanh_grad)
-    activation.sigmoid_grad.kernel(np.ndarray)(cpu.native.sigmoid_grad)
     reduce.sum.kernel(np.ndarray)(cpu.native.sum)
     reduce.mean.kernel(np.ndarray)(cpu.native.mean)
     reduce.sum_to.kernel(np.ndarray)(cpu.native.sum_to)
@@ -29,3 +29,13 @@ if cpu.native is not None:
     activation.relu.kernel(np.ndarray)(cpu.native.relu)
     activation.relu_grad.kernel(np.ndarray)(cpu.native.relu_grad)
     from . import softmax as _softmax  # noqa: F401
+    pointwise.sin.kernel(np.ndarray)(cpu.native.loop_of(np.sin))
+    pointwise.cos.kernel(np.ndarray)(cpu.native.loop_of(np.cos))
+    matmul.matmul.kernel(np.ndarray)(cpu.native.matmul)
+    matmul.linear.kernel(np.ndarray)(cpu.native.linear)
+    softmax.softmax.kernel(np.ndarray)(cpu.softmax)
+    softmax.softmax_grad.kernel(np.ndarray)(cpu.softmax_grad)
+    softmax.log_softmax.kernel(np.ndarray)(cpu.log_softmax)
+    softmax.log_softmax_grad.kernel(np.ndarray)(cpu.log_softmax_grad)
+    loss.cross_entropy.kernel(np.ndarray)(cpu.cross_entropy)
+    loss.cross_entropy_grad.kernel(np.ndarray)(cpu.cross_entropy_grad)

@@ -61,7 +61,18 @@ def leaky_relu(input: Any, /, negative_slope: float = 0.01) -> Any:
     return namespace(input).where(input > 0, input, input * input.dtype.type(negative_slope))
 
 
-leaky_relu.vjp(input=lambda g, input, negative_slope: where(input > 0, g, g * negative_slope))
+leaky_relu.vjp(input=lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
+
+
+@op()
+def leaky_relu_grad(g: Any, input: Any, /, negative_slope: float) -> Any:
+    """`g` where the input is positive, `negative_slope` times `g` elsewhere."""
+    return namespace(g).where(input > 0, g, g * negative_slope)
+
+
+leaky_relu_grad.vjp(
+    g=lambda h, input, negative_slope: leaky_relu_grad(h, input, negative_slope), input=lambda h: None
+)
 
 
 @op(grad_name="PreluKernelBackward0")
@@ -87,12 +98,23 @@ def elu(input: Any, /, alpha: float = 1.0, scale: float = 1.0, input_scale: floa
 
 
 elu.vjp(
-    input=lambda g, input, alpha, scale, input_scale: (
-        g
-        * where(
-            input > 0, scale, exp(where(input > 0, 0.0, input) * input_scale) * (alpha * scale * input_scale)
-        )
-    )
+    input=lambda g, input, alpha, scale, input_scale: elu_grad(g, input, alpha, scale, input_scale),
+)
+
+
+@op()
+def elu_grad(g: Any, input: Any, /, alpha: float, scale: float, input_scale: float) -> Any:
+    """The gradient of `elu` from its input."""
+    xp = namespace(input)
+    slope = xp.exp(xp.minimum(input, input.dtype.type(0)) * input_scale) * (alpha * scale * input_scale)
+    return g * xp.where(input > 0, input.dtype.type(scale), slope)
+
+
+elu_grad.vjp(
+    g=lambda h, input, alpha, scale, input_scale: elu_grad(h, input, alpha, scale, input_scale),
+    input=lambda h, g, input, alpha, scale, input_scale: (
+        where(input > 0, 0.0, h * elu_grad(g, input, alpha, scale, input_scale) * input_scale)
+    ),
 )
 
 
@@ -103,7 +125,7 @@ def celu(input: Any, /, alpha: float = 1.0) -> Any:
     return xp.where(input > 0, input, xp.expm1(xp.minimum(input, input.dtype.type(0)) / alpha) * alpha)
 
 
-celu.vjp(input=lambda g, input, alpha: g * where(input > 0, 1.0, exp(where(input > 0, 0.0, input) / alpha)))
+celu.vjp(input=lambda g, input, alpha: elu_grad(g, input, alpha, 1.0, 1.0 / alpha))
 
 
 @op(grad_name="GeluBackward0")
@@ -112,14 +134,21 @@ def gelu_erf(input: Any, /) -> Any:
     return input * (erf_of(input * math.sqrt(0.5)) + 1) * 0.5
 
 
-gelu_erf.vjp(
-    input=lambda g, input: (
-        g
-        * (
-            (erf(input * math.sqrt(0.5)) + 1) * 0.5
-            + input * exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi))
-        )
-    )
+gelu_erf.vjp(input=lambda g, input: gelu_erf_grad(g, input))
+
+
+@op()
+def gelu_erf_grad(g: Any, input: Any, /) -> Any:
+    """The gradient of `gelu_erf` from its input."""
+    bell = namespace(input).exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return g * ((erf_of(input * math.sqrt(0.5)) + 1) * 0.5 + input * bell)
+
+
+gelu_erf_grad.vjp(
+    g=lambda h, input: gelu_erf_grad(h, input),
+    input=lambda h, g, input: (
+        h * g * (2 - input * input) * exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi))
+    ),
 )
 
 
@@ -130,14 +159,26 @@ def gelu_tanh(input: Any, /) -> Any:
     return input * (namespace(input).tanh(inner) + 1) * 0.5
 
 
-def _gelu_tanh_input(g: Any, input: Any) -> Any:
+gelu_tanh.vjp(input=lambda g, input: gelu_tanh_grad(g, input))
+
+
+@op()
+def gelu_tanh_grad(g: Any, input: Any, /) -> Any:
+    """The gradient of `gelu_tanh` from its input."""
     k = math.sqrt(2 / math.pi)
-    th = tanh((input + input * input * input * 0.044715) * k)
+    th = namespace(input).tanh((input + input * input * input * 0.044715) * k)
     slope = (1 - th * th) * ((1 + input * input * (3 * 0.044715)) * k)
     return g * ((th + 1) * 0.5 + input * slope * 0.5)
 
 
-gelu_tanh.vjp(input=_gelu_tanh_input)
+def _gelu_tanh_second(h: Any, g: Any, input: Any) -> Any:
+    k = math.sqrt(2 / math.pi)
+    th = tanh((input + input * input * input * 0.044715) * k)
+    inner, bend = (1 + input * input * (3 * 0.044715)) * k, input * (6 * 0.044715 * k)
+    return h * g * (1 - th * th) * (inner + input * bend * 0.5 - input * th * inner * inner)
+
+
+gelu_tanh_grad.vjp(g=lambda h, input: gelu_tanh_grad(h, input), input=_gelu_tanh_second)
 
 
 @op("torch", "Tensor", promote="float", inplace=True)
@@ -231,12 +272,22 @@ def silu(input: Any, /) -> Any:
     return input * sigmoid_of(input)
 
 
-def _silu_input(g: Any, input: Any) -> Any:
-    s = sigmoid(input)
+silu.vjp(input=lambda g, input: silu_grad(g, input))
+
+
+@op()
+def silu_grad(g: Any, input: Any, /) -> Any:
+    """The gradient of `silu` from its input."""
+    s = sigmoid_of(input)
     return g * (s * (1 + input * (1 - s)))
 
 
-silu.vjp(input=_silu_input)
+def _silu_second(h: Any, g: Any, input: Any) -> Any:
+    s = sigmoid(input)
+    return h * g * (s * (1 - s) * (2 + input * (1 - s * 2)))
+
+
+silu_grad.vjp(g=lambda h, input: silu_grad(h, input), input=_silu_second)
 
 
 @op(name="mish")
@@ -246,12 +297,24 @@ def mish(input: Any, /) -> Any:
     return input * xp.tanh(xp.logaddexp(input, input.dtype.type(0)))
 
 
-def _mish_input(g: Any, input: Any) -> Any:
-    th = tanh(softplus(input, 1.0, math.inf))
-    return g * (th + input * sigmoid(input) * (1 - th * th))
+mish.vjp(input=lambda g, input: mish_grad(g, input))
 
 
-mish.vjp(input=_mish_input)
+@op()
+def mish_grad(g: Any, input: Any, /) -> Any:
+    """The gradient of `mish` from its input."""
+    xp = namespace(input)
+    th = xp.tanh(xp.logaddexp(input, input.dtype.type(0)))
+    return g * (th + input * sigmoid_of(input) * (1 - th * th))
+
+
+def _mish_second(h: Any, g: Any, input: Any) -> Any:
+    th, s = tanh(softplus(input, 1.0, math.inf)), sigmoid(input)
+    slope = s * (1 - th * th)  # of th
+    return h * g * slope * (2 + input * (1 - s) - input * th * s * 2)
+
+
+mish_grad.vjp(g=lambda h, input: mish_grad(h, input), input=_mish_second)
 
 
 @op()
@@ -262,8 +325,23 @@ def softplus(input: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return xp.where(scaled > threshold, input, xp.logaddexp(scaled, input.dtype.type(0)) / beta)
 
 
-softplus.vjp(
-    input=lambda g, input, beta, threshold: where(input * beta > threshold, g, g * sigmoid(input * beta))
+softplus.vjp(input=lambda g, input, beta, threshold: softplus_grad(g, input, beta, threshold))
+
+
+@op()
+def softplus_grad(g: Any, input: Any, /, beta: float, threshold: float) -> Any:
+    """The gradient of `softplus` from its input."""
+    scaled = input * beta
+    return namespace(input).where(scaled > threshold, g, g * sigmoid_of(scaled))
+
+
+def _softplus_second(h: Any, g: Any, input: Any, beta: float, threshold: float) -> Any:
+    s = sigmoid(input * beta)
+    return where(input * beta > threshold, 0.0, h * g * (s * (1 - s) * beta))
+
+
+softplus_grad.vjp(
+    g=lambda h, input, beta, threshold: softplus_grad(h, input, beta, threshold), input=_softplus_second
 )
 
 
@@ -274,7 +352,19 @@ def log_sigmoid(input: Any, /) -> Any:
     return xp.minimum(input, input.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(input)))
 
 
-log_sigmoid.vjp(input=lambda g, input: g * sigmoid(-input))
+log_sigmoid.vjp(input=lambda g, input: log_sigmoid_grad(g, input))
+
+
+@op()
+def log_sigmoid_grad(g: Any, input: Any, /) -> Any:
+    """The gradient of `log_sigmoid` from its input."""
+    return g * sigmoid_of(-input)
+
+
+log_sigmoid_grad.vjp(
+    g=lambda h, input: log_sigmoid_grad(h, input),
+    input=lambda h, g, input: h * g * (sigmoid(input) * (sigmoid(input) - 1)),
+)
 
 
 @op()
@@ -283,7 +373,18 @@ def hardtanh(input: Any, /, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return namespace(input).clip(input, min_val, max_val)
 
 
-hardtanh.vjp(input=lambda g, input, min_val, max_val: where((input <= min_val) | (input >= max_val), 0.0, g))
+hardtanh.vjp(input=lambda g, input, min_val, max_val: hardtanh_grad(g, input, min_val, max_val))
+
+
+@op()
+def hardtanh_grad(g: Any, input: Any, /, min_val: float, max_val: float) -> Any:
+    """`g` where the input lies between the limits, 0 elsewhere."""
+    return namespace(g).where((input <= min_val) | (input >= max_val), g.dtype.type(0), g)
+
+
+hardtanh_grad.vjp(
+    g=lambda h, input, min_val, max_val: hardtanh_grad(h, input, min_val, max_val), input=lambda h: None
+)
 
 
 @op()
@@ -292,7 +393,16 @@ def hardsigmoid(input: Any, /) -> Any:
     return namespace(input).clip(input + 3, 0, 6) / 6
 
 
-hardsigmoid.vjp(input=lambda g, input: where((input > -3) & (input < 3), g / 6, 0.0))
+hardsigmoid.vjp(input=lambda g, input: hardsigmoid_grad(g, input))
+
+
+@op()
+def hardsigmoid_grad(g: Any, input: Any, /) -> Any:
+    """A sixth of `g` where the input lies between -3 and 3, 0 elsewhere."""
+    return namespace(g).where((input > -3) & (input < 3), g / 6, g.dtype.type(0))
+
+
+hardsigmoid_grad.vjp(g=lambda h, input: hardsigmoid_grad(h, input), input=lambda h: None)
 
 
 @op()
@@ -301,7 +411,20 @@ def hardswish(input: Any, /) -> Any:
     return input * namespace(input).clip(input + 3, 0, 6) / 6
 
 
-hardswish.vjp(input=lambda g, input: where(input <= -3, 0.0, where(input < 3, g * (input / 3 + 0.5), g)))
+hardswish.vjp(input=lambda g, input: hardswish_grad(g, input))
+
+
+@op()
+def hardswish_grad(g: Any, input: Any, /) -> Any:
+    """The gradient of `hardswish` from its input."""
+    xp = namespace(g)
+    return xp.where(input <= -3, g.dtype.type(0), xp.where(input < 3, g * (input / 3 + 0.5), g))
+
+
+hardswish_grad.vjp(
+    g=lambda h, input: hardswish_grad(h, input),
+    input=lambda h, g, input: where((input > -3) & (input < 3), h * g / 3, 0.0),
+)
 
 
 @op()
@@ -346,3 +469,7 @@ in_float32(hardsigmoid, refuse="hardsigmoid_cpu")
 in_float32(hardswish, refuse="hardswish_cpu")
 in_float32(softshrink, refuse="softshrink_cpu")
 in_float32(hardshrink, refuse="hardshrink_cpu")
+in_float32(
+    leaky_relu_grad, elu_grad, gelu_erf_grad, gelu_tanh_grad, silu_grad, mish_grad, softplus_grad, log_sigmoid_grad,
+    hardtanh_grad, hardsigmoid_grad, hardswish_grad,
+)  # fmt: skip

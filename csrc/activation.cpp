@@ -93,7 +93,7 @@ void activation(Activation function, const float* x, int64_t size, const float* 
     FACULA_CASE(erfc, return erfc(v);)
     FACULA_CASE(tanh, return tanh(v);)
     FACULA_CASE(sigmoid, return sigmoid(v);)
-    FACULA_CASE(relu, return v <= 0.0f ? Float{} : v;)
+    FACULA_CASE(relu, return v < 0.0f ? Float{} : v;)
     FACULA_CASE(gelu_erf, return v * normal(v).below;)
     FACULA_CASE(gelu_tanh, return v * gelu_sigmoid(v).value;)
     FACULA_CASE(silu, return v * sigmoid(v);)

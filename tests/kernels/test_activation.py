@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, tuple[tuple[float, ...], float, float, float, float]] = {
 GRADIENTS: dict[str, tuple[tuple[float, ...], float, float, float, float]] = {
     "tanh_grad": ((), -1, 1, 3, 1), "sigmoid_grad": ((), 0, 1, 3, 1), "relu_grad": ((), -3, 3, 0, 0),
     "gelu_erf_grad": ((), -6, 6, 4, 1), "gelu_tanh_grad": ((), -6, 6, 8, 1), "silu_grad": ((), -40, 40, 4, 1),
-    "mish_grad": ((), -30, 30, 5, 1), "log_sigmoid_grad": ((), -50, 50, 4, 1),
+    "mish_grad": ((), -30, 30, 11, 1), "log_sigmoid_grad": ((), -50, 50, 4, 1),
     "softplus_grad": ((1.5, 20.0), -40, 40, 5, 1), "hardsigmoid_grad": ((), -5, 5, 1, 0),
     "hardswish_grad": ((), -5, 5, 3, 1), "hardtanh_grad": ((-0.5, 6.0), -8, 8, 0, 0),
     "leaky_relu_grad": ((0.2,), -3, 3, 0.6, 0), "elu_grad": ((0.7, 1.1, 0.9), -10, 10, 5, 1e-2),
@@ -82,7 +82,7 @@ def test_gradients_are_accurate(name: str, rng: Any) -> None:
     assert units(got, exact(name, g, x, *numbers), floor) <= most
 
 
-SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1e30, -1e30, 100.0, -100.0, 88.8, -88.8]
+SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1e30, -1e30, 1e15, -1e15, 100.0, -100.0, 88.8, -88.8]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -101,9 +101,6 @@ def test_special_values_of_gradients(name: str) -> None:
     got = kernel(name)(np.ones_like(x), x, *GRADIENTS[name][0])
     if name == "relu_grad":  # as in PyTorch, where the definition gives 0
         wanted[0] = 1
-    if name == "gelu_tanh_grad":  # the definition has infinity times 0 there
-        wanted[7:9] = [1, 0]
-        got[np.isnan(wanted)] = np.nan
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-36)
 
 
@@ -125,7 +122,7 @@ def compare(name: str, shape: tuple[int, ...], change: Any = None) -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
     assert got.shape == arrays[-1].shape and got.dtype == np.float32
     assert all(got is not a and not np.shares_memory(got, a) for a in arrays)
-    if got.size > 1:
+    if got.size > 1 and 0 not in arrays[-1].strides:
         assert got.strides == np.sqrt(arrays[-1]).strides
     for a, b in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(a, change(b) if change else b)

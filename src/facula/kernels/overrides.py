@@ -7,6 +7,7 @@ import numpy as np
 from ..ops import activation, matmul, pointwise, reduce, shape
 from ..ops import loss, matmul, pointwise, reduce, shape, softmax
 from . import activation as activation  # registers its own
+from . import attention as attention  # registers its own
 from . import conv as conv  # registers its own
 from . import cpu
 from ..ops import activation, loss, pointwise, reduce, shape, softmax

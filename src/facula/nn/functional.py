@@ -10,6 +10,7 @@ from .. import _dtype, random
 from .._tensor import Tensor, normalize_dim, wrap
 from ..autograd.op import publish
 from ..ops import activation as _activation
+from ..ops import attention as _attention
 from ..ops import embedding as _embedding
 from ..ops import loss as _loss
 from ..ops import norm as _norm
@@ -975,28 +976,79 @@ def scaled_dot_product_attention(
     """softmax(query @ key^T * scale + mask) @ value (Vaswani et al. 2017); `scale` is 1 / sqrt(dimension)
     by default.
 
-    `attn_mask`: bool (True takes part) or numbers to add; `is_causal`: each place sees itself and what came
-    before.
-    """
-    from ..factory import ones
+    Memory grows with the length, not with its square, in the float32 kernels without dropout.
 
-    if enable_gqa:
-        times = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
-    if is_causal:
-        if attn_mask is not None:
-            raise RuntimeError(
-                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
-            )
-        attn_mask = ones(query.shape[-2], key.shape[-2], dtype=_dtype.bool_).tril()
-    scores = query @ key.transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-    if attn_mask is not None:
-        scores = (
-            scores.masked_fill(~attn_mask, -math.inf)
-            if attn_mask.dtype is _dtype.bool_
-            else scores + attn_mask
+    Args:
+        query: (..., L, E).
+        key: (..., S, E).
+        value: (..., S, V). Leading dimensions broadcast.
+        attn_mask: broadcastable to (..., L, S): bool (True takes part) or numbers to add. A row of which nothing
+            takes part gives 0.
+        dropout_p: probability with which a weight is set to 0; here also outside of training.
+        is_causal: each place sees itself and what came before.
+        scale: factor of the products of queries and keys.
+        enable_gqa: (..., heads, L, E) queries with (..., groups, S, E) keys and values, the heads being a
+            multiple of the groups.
+
+    Returns:
+        (..., L, V) in the dtype of `query`.
+
+    Raises:
+        RuntimeError: dtypes that differ, fewer than two dimensions, or `attn_mask` together with `is_causal`.
+
+    >>> import facula
+    >>> q = facula.ones(1, 2, 3, 4)
+    >>> scaled_dot_product_attention(q, q, q, is_causal=True).shape
+    facula.Size([1, 2, 3, 4])
+    """
+    if not query.dtype is key.dtype is value.dtype:
+        raise RuntimeError(
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype}, key.dtype: "
+            f"{key.dtype} and value.dtype: {value.dtype} instead."
         )
-    return dropout(softmax(scores, -1), dropout_p) @ value
+    if min(query.dim(), key.dim(), value.dim()) < 2:
+        raise RuntimeError(
+            f"Expected query, key, and value to all be at least 2 dimensional, but got query.dim: {query.dim()}, "
+            f"key.dim: {key.dim()} and value.dim: {value.dim()} instead."
+        )
+    if attn_mask is not None:
+        if is_causal:
+            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+        if attn_mask.dtype is not _dtype.bool_ and attn_mask.dtype is not query.dtype:
+            raise RuntimeError(
+                f"Expected attn_mask dtype to be bool or to match query dtype, but got attn_mask.dtype: "
+                f"{attn_mask.dtype} and query.dtype: {query.dtype} instead."
+            )
+    if enable_gqa:
+        return _grouped_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    if dropout_p > 0 or (attn_mask is not None and attn_mask.requires_grad):
+        # The random numbers are drawn for all weights in order, so there is no way round the whole matrix.
+        weights = _attention.attention_weights(query, key, attn_mask, is_causal, float(scale))
+        return dropout(weights, dropout_p) @ value
+    result: Tensor = _attention.attention(query, key, value, attn_mask, is_causal, float(scale))[0]
+    return result
+
+
+def _grouped_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool, scale: Any
+) -> Tensor:
+    """Attention in which several heads of the queries, side by side, share a head of keys and values."""
+    heads, groups = query.shape[-3], key.shape[-3]
+    if groups == 0 or heads % groups or value.shape[-3] != groups:
+        raise RuntimeError(
+            "scaled_dot_product_attention: with enable_gqa the number of heads of key and value must be equal and "
+            f"divide that of query: got {query.shape[-3]}, {key.shape[-3]} and {value.shape[-3]}"
+        )
+    parted = query.reshape(*query.shape[:-3], groups, heads // groups, *query.shape[-2:])
+    if mask is not None and mask.dim() > 2:
+        sizes = (groups, heads // groups) if mask.shape[-3] == heads else (1, 1)
+        mask = mask.reshape(*mask.shape[:-3], *sizes, *mask.shape[-2:])
+    result = scaled_dot_product_attention(
+        parted, key.unsqueeze(-3), value.unsqueeze(-3), mask, dropout_p, is_causal, scale
+    )
+    return result.reshape(*result.shape[:-4], heads, *result.shape[-2:])
 
 
 # What PyTorch has in its main namespace too.

@@ -7,6 +7,8 @@
 
 #include <numpy/arrayobject.h>
 
+#include "memory.h"
+
 namespace facula {
 
 namespace nb = nanobind;
@@ -54,8 +56,15 @@ T* data(PyArrayObject* array) {
 
 inline bool same_shape(PyArrayObject* a, PyArrayObject* b) { return PyArray_SAMESHAPE(a, b); }
 
+// Makes the cache of memory.h serve large arrays in this thread's context too, unless it has a handler of its own;
+// whether it does (bind_memory.cpp).
+bool use_cache();
+
 template <typename T>
 nb::object new_array(int dimensions, const npy_intp* shape) {
+  static thread_local bool asked = false;
+  if (!asked && PyArray_MultiplyList(shape, dimensions) >= static_cast<npy_intp>(memory::kFrom / sizeof(T)))
+    asked = true, use_cache();
   PyObject* array = PyArray_EMPTY(dimensions, const_cast<npy_intp*>(shape), TypeNumber<T>::value, 0);
   if (!array) throw nb::python_error();
   return nb::steal(array);

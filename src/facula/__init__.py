@@ -483,7 +483,7 @@ swapaxes, clip, fix, moveaxis, ger = transpose, clamp, trunc, movedim, outer
 
 
 if TYPE_CHECKING:
-    from . import amp, compat, linalg, serialization, special, utils, vision
+    from . import amp, compat, cpu, linalg, serialization, special, utils, vision
     from ._typeinfo import finfo, iinfo
     from ._typename import typename
     from .amp import autocast
@@ -499,7 +499,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazily(
         __name__,
-        modules=("amp", "compat", "linalg", "serialization", "special", "utils", "vision"),
+        modules=("amp", "compat", "cpu", "linalg", "serialization", "special", "utils", "vision"),
         names={
             "finfo": "_typeinfo",
             "iinfo": "_typeinfo",
@@ -640,6 +640,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "count_nonzero",
+    "cpu",
     "cross",
     "cuda",
     "cummax",

@@ -9,7 +9,7 @@
 #define NO_IMPORT_ARRAY
 #include "bind.h"
 
-#include <limits>
+#include <cstring>
 
 #include "arrays.h"
 #include "memory.h"
@@ -29,21 +29,20 @@ void* handler_malloc(void*, size_t size) {
 }
 
 void* handler_calloc(void*, size_t count, size_t size) {
-  if (size && count >= memory::kFrom / size && count <= std::numeric_limits<size_t>::max() / size) {
-    const size_t bytes = count * size;
+  size_t bytes;
+  if (!__builtin_mul_overflow(count, size, &bytes) && bytes >= memory::kFrom) {
     bool fresh;
-    if (bytes >= memory::kFrom)
-      if (void* block = memory::allocate(bytes, &fresh)) return fresh ? block : std::memset(block, 0, bytes);
+    if (void* block = memory::allocate(bytes, &fresh)) return fresh ? block : std::memset(block, 0, bytes);
   }
   return standard->calloc(standard->ctx, count, size);
 }
 
 void handler_free(void*, void* block, size_t size) {
-  if (!memory::release(block)) standard->free(standard->ctx, block, size);
+  if (!memory::may_be_ours(block) || !memory::release(block)) standard->free(standard->ctx, block, size);
 }
 
 void* handler_realloc(void*, void* block, size_t size) {
-  const size_t room = memory::room(block);
+  const size_t room = memory::may_be_ours(block) ? memory::room(block) : 0;
   if (!room) return standard->realloc(standard->ctx, block, size);  // malloc's block stays malloc's: its size is unknown
   if (size <= room && size > room / 2) return block;
   void* moved = handler_malloc(nullptr, size);

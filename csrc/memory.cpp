@@ -236,14 +236,11 @@ void* allocate(size_t size, bool* fresh) {
 }
 
 bool release(void* block) {
-  // Blocks start at pages; of malloc's hardly any does, so those are told apart without the lock.
-  if (reinterpret_cast<uintptr_t>(block) % kPage) return false;
   std::lock_guard lock(cache().mutex);
   return cache().give(block);
 }
 
 size_t room(const void* block) {
-  if (reinterpret_cast<uintptr_t>(block) % kPage) return 0;
   std::lock_guard lock(cache().mutex);
   return cache().room(block);
 }

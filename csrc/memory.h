@@ -27,6 +27,9 @@ bool available();
 // A block of at least `size` bytes, aligned to a page; null if there is no memory. *fresh: it holds zeros.
 void* allocate(size_t size, bool* fresh);
 
+// Blocks start at pages; of malloc's hardly any does, so those are told apart without a lock.
+inline bool may_be_ours(const void* block) { return reinterpret_cast<uintptr_t>(block) % 4096 == 0; }
+
 // Takes the block back and returns true; false if it is none of the cache's.
 bool release(void* block);
 

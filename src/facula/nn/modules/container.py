@@ -25,7 +25,7 @@ def _position(index: Any, length: int) -> int:
     return index % length
 
 
-_WITH_RELU = (Conv1d, Conv2d, Conv3d)
+_WITH_RELU = (Linear, Conv1d, Conv2d, Conv3d)
 _FORWARD = {kind: kind.forward for kind in (*_WITH_RELU, ReLU)}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._tensor import Tensor
 from ...factory import empty
+from ...ops.matmul import linear_relu
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter

@@ -21,7 +21,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int64_t kRows = 48 * (kTall / 6);    // rows of a block of scores
 constexpr int64_t kKeys = 256;                 // keys of one, forward
 constexpr int64_t kChunk = 5 * kRows + kRows / 3;  // queries that share packed keys: 256
-constexpr int64_t kGradRows = 2 * kRows, kGradKeys = 128;
+constexpr int64_t kGradRows = kRows, kGradKeys = 64;
 constexpr int64_t kGradChunk = 512;            // keys that share packed queries
 constexpr int64_t kMostParts = 8;              // of the keys of one head
 constexpr int64_t kPad = 16;                   // rows of a power of two would share their places in the cache
@@ -159,10 +159,13 @@ void put_mask(const ScoreMask& mask, int64_t head, int64_t query, int64_t first,
 }
 
 float largest_of(const float* x, int64_t n) {
-  Float most = broadcast(-kInfinity);
+  Float most = broadcast(-kInfinity), other = most;
   int64_t j = 0;
-  for (; j + kLanes <= n; j += kLanes) most = max(most, load(x + j));
-  float top = largest(most);
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
+    most = max(most, load(x + j));
+    other = max(other, load(x + j + kLanes));
+  }
+  float top = largest(max(most, other));
   for (; j < n; ++j) top = top > x[j] ? top : x[j];
   return top;
 }
@@ -172,19 +175,19 @@ float exponentials(float* x, int64_t n, int64_t end, float shift) {
   Float total{}, more{};
   int64_t j = 0;
   for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
-    const Float a = exp(load(x + j) - shift), b = exp(load(x + j + kLanes) - shift);
+    const Float a = exp_negative(load(x + j) - shift), b = exp_negative(load(x + j + kLanes) - shift);
     store(x + j, a);
     store(x + j + kLanes, b);
     total = total + a;
     more = more + b;
   }
   for (; j + kLanes <= n; j += kLanes) {
-    const Float a = exp(load(x + j) - shift);
+    const Float a = exp_negative(load(x + j) - shift);
     store(x + j, a);
     total = total + a;
   }
   if (j < n) {
-    Float a = exp(load_first(x + j, n - j) - shift);
+    Float a = exp_negative(load_first(x + j, n - j) - shift);
     a = first_lanes(n - j) ? a : Float{};
     store_first(x + j, a, n - j);
     more = more + a;
@@ -351,7 +354,7 @@ void backward_block(const AttentionProblem& p, const Backward& b, int64_t head, 
     if (p.mask.data) put_mask(p.mask, head, query + i, key, n, weights);
     const float sum = log_sums[query + i], shift = sum == -kInfinity ? 0.0f : sum, delta = b.deltas[i];
     for (int64_t j = 0; j < n; j += kLanes) {  // beyond n there is room
-      const Float weight = exp(load(weights + j) - shift);
+      const Float weight = exp_negative(load(weights + j) - shift);
       store(weights + j, weight);
       store(slopes + j, weight * (load(slopes + j) - delta));
     }

@@ -14,14 +14,13 @@ FACULA_INLINE Float reduced(Float x, Float n) {
 // 2^n for -126 <= n <= 127.
 FACULA_INLINE Float power_of_two(Int n) { return (Float)((n + 127) << 23); }
 
-// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2, by its series.
+// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2: a polynomial fitted so that e^r has equal relative errors, of 3e-9.
 FACULA_INLINE Float exp_series(Float r) {
-  Float p = broadcast(1.0f / 5040);
-  p = fma(p, r, broadcast(1.0f / 720));
-  p = fma(p, r, broadcast(1.0f / 120));
-  p = fma(p, r, broadcast(1.0f / 24));
-  p = fma(p, r, broadcast(1.0f / 6));
-  return fma(p, r, broadcast(0.5f));
+  Float p = broadcast(1.3814222e-3f);
+  p = fma(p, r, broadcast(8.3688991e-3f));
+  p = fma(p, r, broadcast(4.1668404e-2f));
+  p = fma(p, r, broadcast(0.16666520f));
+  return fma(p, r, broadcast(0.49999994f));
 }
 
 // e^x within about one unit. Below the smallest normal number the result is 0; NaN stays NaN.
@@ -40,12 +39,12 @@ FACULA_INLINE Float exp(Float x) {
 
 // e^x for x <= 0, cheaper: within about one unit, 0 below the smallest normal number.
 FACULA_INLINE Float exp_negative(Float x) {
-  const Float low = broadcast(-87.336544f);
-  const Int vanishes = x < low;
-  x = max(low, x);
-  const Float n = round(x * 1.44269504f), r = reduced(x, n);
-  const Float p = fma(fma(exp_series(r), r, broadcast(1.0f)), r, broadcast(1.0f)) * power_of_two(to_int(n));
-  return vanishes ? Float{} : p;
+  x = max(broadcast(-88.0f), x);
+  // Adding 1.5 * 2^23 leaves no bits for a fraction: the last bits are n, and 127 more is the exponent of 2^n, with
+  // that of 0 for n = -127.
+  const Float shifted = fma(x, broadcast(1.44269504f), broadcast(12582912.0f + 127)), n = shifted - (12582912.0f + 127);
+  const Float r = reduced(x, n), power = (Float)((Int)shifted << 23);
+  return fma(fma(exp_series(r), r, broadcast(1.0f)), r, broadcast(1.0f)) * power;
 }
 
 // e^x - 1 for x <= 0 within about one unit: also near 0, where the difference would lose all digits.

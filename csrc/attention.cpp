@@ -158,6 +158,17 @@ void put_mask(const ScoreMask& mask, int64_t head, int64_t query, int64_t first,
   }
 }
 
+FACULA_INLINE float largest_lane(Float v) {
+  float held[kLanes];
+  store(held, v);
+  Four most = load_four(held);
+  for (int64_t i = 4; i < kLanes; i += 4) {
+    const Four other = load_four(held + i);
+    most = most > other ? most : other;
+  }
+  return std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
+}
+
 float largest_of(const float* x, int64_t n) {
   Float most = broadcast(-kInfinity), other = most;
   int64_t j = 0;
@@ -165,7 +176,7 @@ float largest_of(const float* x, int64_t n) {
     most = max(most, load(x + j));
     other = max(other, load(x + j + kLanes));
   }
-  float top = largest(max(most, other));
+  float top = largest_lane(max(most, other));
   for (; j < n; ++j) top = top > x[j] ? top : x[j];
   return top;
 }

@@ -43,7 +43,9 @@ def kernel(name: str) -> Any:
 def exact(name: str, *arguments: Any) -> Any:
     """The definition in float64."""
     with np.errstate(all="ignore"):
-        return OPS[name].forward(*(a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arguments))
+        return OPS[name].forward(
+            *(a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arguments)
+        )
 
 
 def units(got: Any, wanted: Any, floor: float) -> Any:
@@ -82,7 +84,23 @@ def test_gradients_are_accurate(name: str, rng: Any) -> None:
     assert units(got, exact(name, g, x, *numbers), floor) <= most
 
 
-SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1e30, -1e30, 1e15, -1e15, 100.0, -100.0, 88.8, -88.8]
+SPECIAL = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    0.0,
+    -0.0,
+    1e-40,
+    -1e-40,
+    1e30,
+    -1e30,
+    1e15,
+    -1e15,
+    100.0,
+    -100.0,
+    88.8,
+    -88.8,
+]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -129,7 +147,9 @@ def compare(name: str, shape: tuple[int, ...], change: Any = None) -> None:
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, *GRADIENTS])
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (8,), (9,), (33,), (3, 0, 2), (5, 7), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(), (0,), (1,), (7,), (8,), (9,), (33,), (3, 0, 2), (5, 7), (2, 3, 4)], ids=str
+)
 def test_sizes_around_the_vectors(name: str, shape: tuple[int, ...]) -> None:
     compare(name, shape)
 
@@ -175,7 +195,11 @@ def test_large_arrays_on_threads(name: str, size: int, threads: int, rng: Any, i
     st.integers(1, 2),
 )
 def test_random_shapes(name: str, shape: list[int], order: list[int], step: int) -> None:
-    compare(name, tuple(shape), lambda a: a.transpose([i for i in order if i < a.ndim])[..., ::step] if a.ndim else a)
+    compare(
+        name,
+        tuple(shape),
+        lambda a: a.transpose([i for i in order if i < a.ndim])[..., ::step] if a.ndim else a,
+    )
 
 
 def test_what_is_declined() -> None:

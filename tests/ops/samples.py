@@ -426,6 +426,46 @@ def _log_softmax_grad(g: Any, out: Any, dim: int) -> Any:
     return g - np.exp(out) * g.sum(axis=dim, keepdims=True)
 
 
+def _attention_parts(q: Any, k: Any, mask: Any, causal: bool, scale: float) -> Any:
+    scores = scale * q @ np.swapaxes(k, -1, -2)
+    keep = np.tri(*scores.shape[-2:], dtype=bool) if causal else np.ones(scores.shape[-2:], bool)
+    if mask is not None and mask.dtype == bool:
+        keep = keep & mask
+    elif mask is not None:
+        scores = scores + mask
+    e = np.where(keep, np.exp(scores), 0)
+    total = e.sum(-1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return e / np.where(total == 0, 1, total), np.log(total[..., 0])
+
+
+def _attention(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float) -> Any:
+    weights, log_sums = _attention_parts(q, k, mask, causal, scale)
+    return weights @ v, log_sums
+
+
+def _attention_grad(g: Any, q: Any, k: Any, v: Any, mask: Any, out: Any, sums: Any, causal: bool, scale: float) -> Any:
+    w = _attention_parts(q, k, mask, causal, scale)[0]
+    s = g @ np.swapaxes(v, -1, -2)
+    s = scale * w * (s - (s * w).sum(-1, keepdims=True))
+    return s @ k, np.swapaxes(s, -1, -2) @ q, np.swapaxes(w, -1, -2) @ g
+
+
+def _attention_sample(q: Any, k: Any, v: Any, mask: Any, *rest: Any) -> Any:
+    """Arguments of the gradient with what the forward pass gives for them."""
+    out, log_sums = _attention(q, k, v, mask, *rest)
+    return normal(*out.shape), q, k, v, mask, out, log_sums, *rest
+
+
+_ATTENTION = [
+    (normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 2), None, False, 0.5),
+    (normal(1, 2, 3, 2), normal(1, 2, 3, 2), normal(1, 2, 3, 2), None, True, 0.7),
+    (normal(3, 2), normal(2, 4, 2), normal(4, 3), bools(3, 4) | np.eye(3, 4, dtype=bool), False, 0.7),
+]
+_WITH_NUMBERS = (normal(3, 2), normal(4, 2), normal(4, 3), normal(3, 4), False, 0.7)
+record("attention", _attention, *_ATTENTION, _WITH_NUMBERS, flat=(3,))
+record("attention_grad", _attention_grad, *[_attention_sample(*a) for a in _ATTENTION], flat=(4, 5, 6))
+
 record("softmax_grad", _softmax_grad, (normal(2, 3), inside(2, 3), 1), (normal(2, 3), inside(2, 3), 0))
 record(
     "log_softmax_grad", _log_softmax_grad, (normal(2, 3), inside(2, 3), 1), (normal(2, 3), inside(2, 3), 0)

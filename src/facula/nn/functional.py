@@ -1013,7 +1013,9 @@ def scaled_dot_product_attention(
         )
     if attn_mask is not None:
         if is_causal:
-            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+            raise RuntimeError(
+                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            )
         if attn_mask.dtype is not _dtype.bool_ and attn_mask.dtype is not query.dtype:
             raise RuntimeError(
                 f"Expected attn_mask dtype to be bool or to match query dtype, but got attn_mask.dtype: "
@@ -1032,7 +1034,13 @@ def scaled_dot_product_attention(
 
 
 def _grouped_attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool, scale: Any
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    dropout_p: float,
+    is_causal: bool,
+    scale: Any,
 ) -> Tensor:
     """Attention in which several heads of the queries, side by side, share a head of keys and values."""
     heads, groups = query.shape[-3], key.shape[-3]

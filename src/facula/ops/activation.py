@@ -112,8 +112,8 @@ def elu_grad(g: Any, input: Any, /, alpha: float, scale: float, input_scale: flo
 
 elu_grad.vjp(
     g=lambda h, input, alpha, scale, input_scale: elu_grad(h, input, alpha, scale, input_scale),
-    input=lambda h, g, input, alpha, scale, input_scale: (
-        where(input > 0, 0.0, h * elu_grad(g, input, alpha, scale, input_scale) * input_scale)
+    input=lambda h, g, input, alpha, scale, input_scale: where(
+        input > 0, 0.0, h * elu_grad(g, input, alpha, scale, input_scale) * input_scale
     ),
 )
 

@@ -217,15 +217,19 @@ class MultiheadAttention(Module):
             k, v = cat([k, nothing]), cat([v, nothing])
             mask = None if mask is None else F.pad(mask, (0, 1))
         q, k, v = (self._heads(x, n) for x in (q, k, v))
-        scores = (q * math.sqrt(1.0 / self.head_dim)) @ k.transpose(-2, -1)
-        weights = F.softmax(scores if mask is None else scores + mask, -1)
-        if self.dropout and self.training:
-            weights = F.dropout(weights, self.dropout)
-        result = (weights @ v).permute(2, 0, 1, 3).reshape(length, n, self.embed_dim)
-        result = F.linear(result, self.out_proj.weight, self.out_proj.bias)
-        shown: Tensor | None = None
+        dropout = self.dropout if self.training else 0.0
+        weights: Tensor | None = None
         if need_weights:
-            shown = weights.mean(1) if average_attn_weights else weights
+            scores = (q * math.sqrt(1.0 / self.head_dim)) @ k.transpose(-2, -1)
+            weights = F.softmax(scores if mask is None else scores + mask, -1)
+            if dropout:
+                weights = F.dropout(weights, dropout)
+            result = weights @ v
+        else:
+            result = F.scaled_dot_product_attention(q, k, v, mask, dropout)
+        result = result.permute(2, 0, 1, 3).reshape(length, n, self.embed_dim)
+        result = F.linear(result, self.out_proj.weight, self.out_proj.bias)
+        shown = weights.mean(1) if weights is not None and average_attn_weights else weights
         if not batched:
             return result.squeeze(1), None if shown is None else shown.squeeze(0)
         return (result.transpose(0, 1) if self.batch_first else result), shown

@@ -104,7 +104,7 @@ void activation(Activation function, const float* x, int64_t size, const float* 
     FACULA_CASE(leaky_relu, return v > 0.0f ? v : v * p[0];)
     FACULA_CASE(softplus, const Float z = v * p[0]; return z > p[1] ? v : softplus_of(z) / p[0];)
     FACULA_CASE(hardtanh, return clamp(v, p[0], p[1]);)
-    FACULA_CASE(elu, return (v > 0.0f ? v : expm1_negative(min(Float{}, v * p[2])) * p[0]) * p[1];)
+    FACULA_CASE(elu, return (v >= 0.0f ? v : expm1_negative(min(Float{}, v * p[2])) * p[0]) * p[1];)
   }
 #undef FACULA_CASE
 }

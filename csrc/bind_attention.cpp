@@ -117,7 +117,7 @@ struct Call {
   }
 
   // A new array (heads..., rows, columns). `by_rows`: in memory the last dimension of the heads comes after the rows, as
-  // where heads are parts of wider rows; joining them again is then no work.
+  // where heads are parts of wider rows; joining them again is then no work. Results are as what they belong to.
   nb::object result(int64_t rows, int64_t columns, bool by_rows, Operand& operand) const {
     npy_intp shape[NPY_MAXDIMS];
     const int n = lead.count;
@@ -148,7 +148,7 @@ nb::object attention_arrays(nb::handle query, nb::handle key, nb::handle value, 
   if (!call.take(query, key, value, mask, causal, scale)) return declined();
   const AttentionProblem& p = call.problem;
   Operand out;
-  nb::object result = call.result(p.queries, p.value_width, true, out);
+  nb::object result = call.result(p.queries, p.value_width, by_rows(call.q.array), out);
   npy_intp shape[NPY_MAXDIMS];
   std::copy(call.lead.size, call.lead.size + call.lead.count, shape);
   shape[call.lead.count] = p.queries;

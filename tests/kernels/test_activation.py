@@ -147,11 +147,9 @@ def compare(name: str, shape: tuple[int, ...], change: Any = None) -> None:
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, *GRADIENTS])
-@pytest.mark.parametrize(
-    "shape", [(), (0,), (1,), (7,), (8,), (9,), (33,), (3, 0, 2), (5, 7), (2, 3, 4)], ids=str
-)
-def test_sizes_around_the_vectors(name: str, shape: tuple[int, ...]) -> None:
-    compare(name, shape)
+def test_sizes_around_the_vectors(name: str) -> None:
+    for shape in [(), (0,), (1,), (7,), (8,), (9,), (33,), (3, 0, 2), (5, 7), (2, 3, 4)]:
+        compare(name, shape)
 
 
 @pytest.mark.parametrize("name", ["gelu_tanh", "relu", "silu_grad", "relu_grad", "elu_grad"])
@@ -175,7 +173,7 @@ def test_gradient_and_input_in_different_layouts(rng: Any) -> None:
 @pytest.mark.parametrize("name", ["relu", "gelu_erf", "relu_grad", "gelu_tanh_grad"])
 @pytest.mark.parametrize("size", [100_003, (1 << 23) + 5])
 def test_large_arrays_on_threads(name: str, size: int, threads: int, rng: Any, isa: str) -> None:
-    if size > 1 << 23 and (threads == 1 or name[-4:] == "grad"):
+    if size > 1 << 23 and (threads == 1 or name != "relu"):
         size = 70_001
     x = rng.standard_normal(size, np.float32)
     x = x[1:]  # not aligned

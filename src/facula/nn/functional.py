@@ -1011,6 +1011,11 @@ def scaled_dot_product_attention(
             f"Expected query, key, and value to all be at least 2 dimensional, but got query.dim: {query.dim()}, "
             f"key.dim: {key.dim()} and value.dim: {value.dim()} instead."
         )
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(
+            "scaled_dot_product_attention: query (..., L, E), key (..., S, E) and value (..., S, V) do not fit: got "
+            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+        )
     if attn_mask is not None:
         if is_causal:
             raise RuntimeError(

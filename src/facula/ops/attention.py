@@ -37,13 +37,13 @@ def attention(query: Any, key: Any, value: Any, mask: Any, /, is_causal: bool, s
 
     query (..., L, E), key (..., S, E), value (..., S, V); mask None, bool (True counts) or numbers to add,
     broadcastable to (..., L, S). With `is_causal` a query sees the keys up to its own place. A row in which
-    nothing counts gives 0. With two or more leading dimensions the last of them comes after the rows in memory,
-    so that `result.transpose(-3, -2).reshape(...)`, which joins heads, need not copy.
+    nothing counts gives 0. Where the heads of the query lie within wider rows, so do those of the result: then
+    `result.transpose(-3, -2).reshape(...)`, which joins heads, need not copy.
     """
     xp = namespace(query)
     weights, log_sums = _weights(query, key, mask, is_causal, scale)
     result = xp.matmul(weights, value)
-    if result.ndim > 3:
+    if result.ndim > 3 and query.ndim > 3 and query.strides[-3] < query.strides[-2]:
         result = xp.ascontiguousarray(result.swapaxes(-3, -2)).swapaxes(-3, -2)
     return result, log_sums
 

@@ -52,8 +52,7 @@ struct Normal {
   Float below, bell;
 };
 FACULA_INLINE Normal normal(Float x) {
-  const Float z = min(broadcast(10.5f), abs(x) * kRootHalf), bell = exp_minus_square(z);
-  const Float tail = bell * scaled_erfc(z) * 0.5f;
+  const Float bell = exp_negative(x * x * -0.5f), tail = bell * scaled_erfc(abs(x) * kRootHalf) * 0.5f;
   return {x < 0.0f ? tail : 1.0f - tail, bell};
 }
 

@@ -19,7 +19,6 @@ from ._rng.continuous import cauchy, exponential, log_normal, normal, uniform
 from ._rng.discrete import (
     bernoulli,
     draw_seed,
-    dropout_mask,
     dropout_noise,
     feature_dropout_shape,
     geometric,
@@ -39,7 +38,6 @@ __all__ = [
     "cauchy",
     "default_generator",
     "draw_seed",
-    "dropout_mask",
     "dropout_noise",
     "exponential",
     "feature_dropout_shape",

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from .. import _dtype, random
+from .._rng.discrete import dropout_mask
 from .._tensor import Tensor, normalize_dim, wrap
 from ..autograd.op import publish
 from ..ops import activation as _activation
@@ -648,7 +649,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return input
     if inplace:
         return input.mul_(wrap(random.dropout_noise(input._array.shape, input._array.dtype, p)))
-    return masked_scale(input, *random.dropout_mask(input._array.shape, input._array.dtype, p))
+    return masked_scale(input, *dropout_mask(input._array.shape, input._array.dtype, p))
 
 
 def _feature_dropout(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:

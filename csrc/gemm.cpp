@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t kDepth = 1024;      // longest stretch of k that one pass sums; longer sums add up passes
 constexpr int64_t kPanelGroup = 4;    // panels that a thread packs for itself when there are many
-constexpr int64_t kStripGroup = 8;    // strips that are packed side by side, from whole cache lines
+constexpr int64_t kStripGroup = 32;   // strips that are packed side by side, from several cache lines in a row
 constexpr int64_t kTallBlock = 1536;  // rows of the tall side that are packed at a time
 constexpr int64_t kSharedPack = 192 << 10;  // elements of the wide side that fit in a core's cache
 constexpr int64_t kWideBlock = 1 << 20;     // elements of the wide side that are packed once for all threads
@@ -32,6 +32,10 @@ struct Side {
   const float* at(int64_t i, int64_t k) const { return data + i * index + k * depth; }
 };
 
+// Distances of packed panels and strips: a cache line more than they are long, lest all fall into one set of the cache.
+int64_t panel_size(int64_t depth) { return depth * kWide + 16; }
+int64_t strip_size(int64_t depth) { return ceil_div(depth * kTall, 16) * 16 + 16; }
+
 // Panels [depth][kWide] of the wide columns from `first` on, zero beyond the last column.
 void pack_wide(const Side& side, int64_t first, int64_t panels, int64_t k0, int64_t depth, float* to) {
   const int64_t full = std::min(panels, (side.size - first) / kWide);
@@ -39,7 +43,7 @@ void pack_wide(const Side& side, int64_t first, int64_t panels, int64_t k0, int6
     const float* from = side.at(first, k0);
     for (int64_t k = 0; k < depth; ++k, from += side.depth)
       for (int64_t p = 0; p < full; ++p) {
-        float* panel = to + (p * depth + k) * kWide;
+        float* panel = to + p * panel_size(depth) + k * kWide;
         store(panel, load(from + p * kWide));
         store(panel + kLanes, load(from + p * kWide + kLanes));
       }
@@ -47,7 +51,7 @@ void pack_wide(const Side& side, int64_t first, int64_t panels, int64_t k0, int6
   for (int64_t p = side.index == 1 ? full : 0; p < panels; ++p) {
     const int64_t count = std::min(kWide, side.size - first - p * kWide);
     const float* from = side.at(first + p * kWide, k0);
-    float* panel = to + p * depth * kWide;
+    float* panel = to + p * panel_size(depth);
     int64_t k = 0;
     if (count == kWide && side.depth == 1)
       for (; k + kBlock <= depth; k += kBlock, from += kBlock, panel += kBlock * kWide)
@@ -66,12 +70,12 @@ void pack_tall(const Side& side, int64_t first, int64_t strips, int64_t k0, int6
     const float* from = side.at(first, k0);
     for (int64_t k = 0; k < depth; ++k, from += side.depth)
       for (int64_t s = 0; s < full; ++s)
-        std::memcpy(to + (s * depth + k) * kTall, from + s * kTall, kTall * sizeof(float));
+        std::memcpy(to + s * strip_size(depth) + k * kTall, from + s * kTall, kTall * sizeof(float));
   }
   for (int64_t s = side.index == 1 ? full : 0; s < strips; ++s) {
     const int64_t count = std::min(kTall, side.size - first - s * kTall);
     const float* from = side.at(first + s * kTall, k0);
-    float* strip = to + s * depth * kTall;
+    float* strip = to + s * strip_size(depth);
     for (int64_t k = 0; k < depth; ++k, from += side.depth, strip += kTall)
       for (int64_t i = 0; i < count; ++i) strip[i] = from[i * side.index];
   }
@@ -79,6 +83,7 @@ void pack_tall(const Side& side, int64_t first, int64_t strips, int64_t k0, int6
 
 // About four pieces a thread: enough to even out, few enough to cost nothing; and none too small to hand over.
 int64_t even_grain(int64_t count, int64_t work_each) {
+  if (count * work_each <= kLeastWork) return count;
   return std::max({int64_t{1}, count / (num_threads() * 4), kLeastWork / std::max<int64_t>(1, work_each)});
 }
 
@@ -98,7 +103,7 @@ struct Pass {
               wide_bias ? wide_bias + j : nullptr, k0 > 0, relu};
     const int64_t rows = std::min(kTall, tall.size - i), columns = std::min(kWide, wide.size - j);
     if (strips)
-      tile_of<true>(rows, depth, strips + strip * depth * kTall, 0, panel, columns, to);
+      tile_of<true>(rows, depth, strips + strip * strip_size(depth), 0, panel, columns, to);
     else
       tile_of<false>(rows, depth, tall.at(i, k0), tall.index, panel, columns, to);
   }
@@ -112,7 +117,7 @@ void block(const Pass& pass, int64_t i0, int64_t rows) {
     return [=, &pass](int64_t begin, int64_t end) {
       for (int64_t s = begin; s < end; ++s)
         for (int64_t p = first; p < last; ++p)
-          pass.one(s, i0 + s * kTall, p * kWide, packed + (p - first) * depth * kWide);
+          pass.one(s, i0 + s * kTall, p * kWide, packed + (p - first) * panel_size(depth));
     };
   };
 
@@ -120,7 +125,7 @@ void block(const Pass& pass, int64_t i0, int64_t rows) {
   if (many && (num_threads() == 1 || groups >= 2 * num_threads())) {
     parallel_for(groups, even_grain(groups, kPanelGroup * strips * tile_work), [&](int64_t begin, int64_t end) {
       static thread_local Buffer own;
-      float* packed = own.reserve(kPanelGroup * depth * kWide);
+      float* packed = own.reserve(kPanelGroup * panel_size(depth));
       for (int64_t group = begin; group < end; ++group) {
         const int64_t first = group * kPanelGroup, last = std::min(first + kPanelGroup, panels);
         pack_wide(pass.wide, first * kWide, last - first, pass.k0, depth, packed);
@@ -134,9 +139,9 @@ void block(const Pass& pass, int64_t i0, int64_t rows) {
   const int64_t stretch = std::max(kPanelGroup, kWideBlock / (depth * kWide));
   for (int64_t first = 0; first < panels; first += stretch) {
     const int64_t last = std::min(panels, first + stretch), count = last - first;
-    float* packed = shared.reserve(count * depth * kWide);
+    float* packed = shared.reserve(count * panel_size(depth));
     parallel_for(count, even_grain(count, depth * kWide), [&](int64_t begin, int64_t end) {
-      pack_wide(pass.wide, (first + begin) * kWide, end - begin, pass.k0, depth, packed + begin * depth * kWide);
+      pack_wide(pass.wide, (first + begin) * kWide, end - begin, pass.k0, depth, packed + begin * panel_size(depth));
     });
     if (!many) {
       parallel_for(strips, even_grain(strips, count * tile_work), group_of(first, last, packed));
@@ -148,7 +153,7 @@ void block(const Pass& pass, int64_t i0, int64_t rows) {
     parallel_for(across * down, 1, [&](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t p = piece / down * kPanelGroup, s = piece % down * tall_piece;
-        group_of(first + p, std::min(first + p + kPanelGroup, last), packed + p * depth * kWide)(
+        group_of(first + p, std::min(first + p + kPanelGroup, last), packed + p * panel_size(depth))(
             s, std::min(s + tall_piece, strips));
       }
     });
@@ -169,12 +174,12 @@ void product(const Side& tall, const Side& wide, int64_t k, float* out, int64_t 
       Pass pass{tall, wide, k0, depth, nullptr, out, tall_stride, wide_stride, tall_bias, wide_bias,
                 relu && k0 + depth == k};
       if (pack) {
-        float* to = packed.reserve(strips * depth * kTall);
+        float* to = packed.reserve(strips * strip_size(depth));
         const int64_t groups = ceil_div(strips, kStripGroup);
         parallel_for(groups, even_grain(groups, kStripGroup * kTall * depth), [&](int64_t begin, int64_t end) {
           for (int64_t g = begin; g < end; ++g) {
             const int64_t s = g * kStripGroup;
-            pack_tall(tall, i0 + s * kTall, std::min(kStripGroup, strips - s), k0, depth, to + s * depth * kTall);
+            pack_tall(tall, i0 + s * kTall, std::min(kStripGroup, strips - s), k0, depth, to + s * strip_size(depth));
           }
         });
         pass.strips = to;

@@ -86,6 +86,41 @@ void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, i
     store(held[r], low##r);              \
     store(held[r] + kLanes, high##r);    \
   }
+  if (to.row == 1) {  // the tall index is the fast one of out: turn the tile, and write a column at a time
+    if (!to.add) {
+      float biases[kWide] = {};
+      if (to.column_bias && !to.row_bias) std::memcpy(biases, to.column_bias, columns * sizeof(float));
+      const Float left = load(biases), right = load(biases + kLanes);
+#define FACULA_BIAS(r)                                                               \
+  if constexpr (rows > r) {                                                          \
+    const Float one = to.row_bias ? broadcast(to.row_bias[r]) : Float{};             \
+    low##r = low##r + (to.row_bias ? one : left), high##r = high##r + (to.row_bias ? one : right); \
+    if (to.relu) {                                                                   \
+      low##r = low##r <= 0.0f ? Float{} : low##r;                                    \
+      high##r = high##r <= 0.0f ? Float{} : high##r;                                 \
+    }                                                                                \
+  }
+      FACULA_ROWS(FACULA_BIAS)
+#undef FACULA_BIAS
+    }
+    FACULA_ROWS(FACULA_HOLD)
+    for (int64_t r = rows; r < held_rows; ++r) store(held[r], Float{}), store(held[r] + kLanes, Float{});
+    float turned[kWide][held_rows];
+    for (int64_t r = 0; r < held_rows; r += kBlock)
+      for (int64_t c = 0; c < kWide; c += kBlock) transpose(held[r] + c, kWide, turned[c] + r, held_rows);
+    for (int64_t c = 0; c < columns; ++c) {
+      float* out = to.out + c * to.column;
+      if (to.add) {
+        float before[held_rows] = {};
+        std::memcpy(before, out, rows * sizeof(float));
+        for (int64_t r = 0; r < held_rows; ++r) turned[c][r] += before[r];
+        if (to.relu)
+          for (int64_t r = 0; r < held_rows; ++r) turned[c][r] = turned[c][r] <= 0.0f ? 0.0f : turned[c][r];
+      }
+      std::memcpy(out, turned[c], rows * sizeof(float));
+    }
+    return;
+  }
   FACULA_ROWS(FACULA_HOLD)
 #undef FACULA_HOLD
   // Element (r, c) starts from start[r * start_row + c * start_column].
@@ -97,21 +132,11 @@ void tile(int64_t depth, const float* tall, int64_t stride, const float* wide, i
     start = to.row_bias, start_row = 1;
   else if (to.column_bias)
     start = to.column_bias, start_column = 1;
-  auto finish = [&](float sum, int64_t r, int64_t c) {
-    const float value = sum + start[r * start_row + c * start_column];
-    return to.relu && value <= 0.0f ? 0.0f : value;
-  };
-  if (to.row == 1) {  // the tall index is the fast one of out
-    for (int64_t r = rows; r < held_rows; ++r) store(held[r], Float{}), store(held[r] + kLanes, Float{});
-    float turned[kWide][held_rows];
-    for (int64_t r = 0; r < held_rows; r += kBlock)
-      for (int64_t c = 0; c < kWide; c += kBlock) transpose(held[r] + c, kWide, turned[c] + r, held_rows);
-    for (int64_t c = 0; c < columns; ++c)
-      for (int64_t r = 0; r < rows; ++r) to.out[c * to.column + r] = finish(turned[c][r], r, c);
-    return;
-  }
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) to.out[r * to.row + c * to.column] = finish(held[r][c], r, c);
+    for (int64_t c = 0; c < columns; ++c) {
+      const float value = held[r][c] + start[r * start_row + c * start_column];
+      to.out[r * to.row + c * to.column] = to.relu && value <= 0.0f ? 0.0f : value;
+    }
 }
 
 template <bool packed, int rows = 1>

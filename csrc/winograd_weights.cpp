@@ -16,7 +16,7 @@ constexpr int64_t kAbreast = kLanes / 4;  // channels in a vector while they are
 // The filter of output r and channel c begins at from + r * row + c * channel.
 template <bool turned>
 void turn_filters(const float* from, int64_t row, int64_t channel, int64_t channels, int64_t count,
-                  float (&to)[9][kChannels * kTall + kLanes]) {
+                  float (&to)[9][kChannels * kTall]) {
   int32_t at[kLanes];
   for (int64_t i = 0; i < kLanes; ++i) at[i] = static_cast<int32_t>(i / 4 * channel);
   int64_t c = 0;
@@ -42,7 +42,7 @@ void turn_filters(const float* from, int64_t row, int64_t channel, int64_t chann
 template <int m>
 void pack_strip(const WinogradCall& call, int64_t strip, float* to) {
   constexpr int side = m + 2;
-  float rows[9][kChannels * kTall + kLanes];  // the last vector may read beyond
+  float rows[9][kChannels * kTall];
   const int64_t first = strip * kTall, count = std::min(kTall, call.out - first);
   const int64_t position = packed_position(call.in);
   std::memset(rows, 0, sizeof rows);

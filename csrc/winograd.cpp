@@ -1,12 +1,13 @@
 // A block of tiles goes through three steps. (1) The inputs of each channel are transformed, first down the columns of
 // whole rows of tiles, then along the rows with a tile in each lane, and written as panels [position][panel of kWide
 // tiles][channel][kWide]. (2) For a few strips of outputs at a time and each position, the product of strip and panels
-// (tile.h) goes to [output][position][tile]. (3) That is transformed back along the rows and down the columns, where bias
-// and ReLU are applied on the way to the result.
+// (tile.h) goes to [output][position][tile]. (3) That is transformed back along the rows and down the columns, where
+// bias and ReLU are applied on the way to the result.
 //
 // Many blocks: each thread takes whole blocks, whose panels stay in its cache. One or few blocks: the threads share the
-// block's channels in (1) and its strips in (2) and (3), and weights that come untransformed are transformed strip by
-// strip right before they are used, so that they never leave the cache.
+// block's channels in (1) and its strips in (2) and (3). Weights are transformed once if there are many blocks and they
+// are small, else strips right before they are used: so they never leave the cache, and keeping them between calls would
+// save little more than it costs to see that they are still the same.
 #include "winograd.h"
 
 #include <algorithm>
@@ -51,7 +52,8 @@ struct Block {
   const Problem<m>& problem;
   int64_t count, panels, segments, scratch_row;  // scratch_row: floats of a scratch row of step (1)
   Segment segment[kMostTiles];
-  int32_t at[kMostTiles];  // where each tile's columns begin in the scratch rows; tiles beyond the last repeat the first
+  // Where each tile's columns begin in the scratch rows; tiles beyond the last repeat the first.
+  int32_t at[kMostTiles];
 
   Block(const Problem<m>& p, int64_t begin, int64_t end) : problem(p), count(end - begin), segments(0) {
     panels = ceil_div(count, kWide);
@@ -198,7 +200,7 @@ bool Block<m>::transform_output(int64_t output, const float* products, float* sc
   return !any(spoilt != spoilt);
 }
 
-// The product for a panel of which only the first vector counts: two strips abreast, which keep the registers as full as
+// The product for a panel of which only the first vector counts: two strips abreast, which keep as many sums going as
 // tile() does. `out` has a row for each number of the first strip, then of the second.
 template <bool two>
 void half_tile(int64_t depth, const float* first, const float* second, const float* wide, float* out, int64_t row) {
@@ -243,8 +245,9 @@ bool Block<m>::outputs(int64_t begin, int64_t end, const float* packed, const fl
     for (int64_t s = 0; halves && s < end - begin; s += 2) {
       const bool two = s + 1 < end - begin;
       const float* first = strip + s * strip_size;
-      (two ? half_tile<true> : half_tile<false>)(call.in, first, first + (two ? strip_size : 0),
-                                                 from + whole * call.in * kWide, to + s * kTall * row + whole * kWide, row);
+      const auto product = two ? half_tile<true> : half_tile<false>;
+      product(call.in, first, first + (two ? strip_size : 0), from + whole * call.in * kWide,
+              to + s * kTall * row + whole * kWide, row);
     }
   }
   bool finite = true;
@@ -276,7 +279,8 @@ bool run(const WinogradCall& call) {
   const int64_t strips = ceil_div(call.out, kTall), groups = ceil_div(strips, kGroup), strip = packed_strip(call.in, m);
   // Transforming the weights anew for each block costs a few tiles' time; keeping them costs four times their memory.
   const bool keep = problem.tiles > kLargeTiles && strips * strip <= kMostWeights;
-  const int64_t most = std::max(kWide, std::min(keep ? kBlockTiles : kLargeTiles, kMostPanels / (problem.positions * call.in)));
+  const int64_t wanted = keep ? kBlockTiles : kLargeTiles;
+  const int64_t most = std::max(kWide, std::min(wanted, kMostPanels / (problem.positions * call.in)));
   const int64_t even = ceil_div(problem.tiles, ceil_div(problem.tiles, most));
   const int64_t block_tiles = std::min(ceil_div(even, kWide), most / kWide) * kWide;
   const int64_t blocks = ceil_div(problem.tiles, block_tiles);
@@ -337,7 +341,7 @@ int64_t cost(const WinogradCall& call) {
   const Problem<m> problem(call);
   const int64_t rest = problem.tiles % kWide, whole = problem.tiles - rest;
   const int64_t columns = whole + (rest == 0 ? 0 : rest <= kLanes ? kWide * 5 / 8 : kWide);
-  const int64_t weights = m == 4 ? 4 : 6;  // their transform, as so many columns
+  const int64_t weights = m == 4 ? 8 : 10;  // their transform, as so many columns
   const int64_t input = m == 4 ? 600 : 300, output = m == 4 ? 450 : 200;
   return problem.positions * (columns + weights) * call.in * call.out +
          problem.tiles * (input * call.in + output * call.out);

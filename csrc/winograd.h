@@ -1,5 +1,5 @@
 // Winograd's convolution, 3x3 with stride 1: tiles of m x m results from (m + 2) x (m + 2) inputs, m = 2 or 4, with
-// (m + 2)^2 products a channel instead of 9 m^2. m = 4 multiplies four times less than the definition, m = 2 rounds better.
+// (m + 2)^2 products a channel instead of 9 m^2: four times fewer with m = 4; m = 2 rounds better.
 #pragma once
 #include <cstdint>
 

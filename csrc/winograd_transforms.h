@@ -1,9 +1,9 @@
-// Parts of Winograd's convolution: its one-dimensional transforms for tiles of 2 and of 4 results, each lane a problem of
-// its own, and the layout of transformed weights.
+// Parts of Winograd's convolution: its one-dimensional transforms for tiles of 2 and of 4 results, each lane a problem
+// of its own, and the layout of transformed weights.
 //
-// The polynomials are evaluated at 0, 1, -1, infinity (m = 2) and at 0, a, -a, b, -b, infinity (m = 4). The usual points
-// 1 and 2 lose 2 decimal digits; a = 3/4 and b = 3/2, the ratio kept and their product near 1, lose a quarter of that, and
-// every constant below but those of `weights` is exact in float.
+// The polynomials are evaluated at 0, 1, -1, infinity (m = 2) and at 0, a, -a, b, -b, infinity (m = 4). With
+// a = 3/4 and b = 3/2, whose product is near 1, errors are a quarter of those with the usual 1 and 2, and every constant
+// below but those of `weights` is exact in float.
 #pragma once
 #include "tile.h"
 #include "winograd.h"
@@ -69,8 +69,8 @@ struct Transform<4> {
   }
 };
 
-// Floats between the end of one position's transformed weights or inputs and the next one's: without them the 36 streams
-// of a power of two of channels fall into the same places of the cache.
+// Floats between the end of one position's transformed weights or inputs and the next one's: without them the 36
+// streams of a power of two of channels fall into the same places of the cache.
 constexpr int64_t kApart = 16;
 
 // Transformed weights: [strip of kTall outputs][position][channel][kTall]. Floats between two positions and two strips.

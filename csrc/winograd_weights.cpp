@@ -1,5 +1,5 @@
-// The weights' side of Winograd's convolution. A strip's filters are first turned into nine rows [channel][kTall] in the
-// cache, so that the transform reads and writes whole vectors.
+// The weights' side of Winograd's convolution. A strip's filters are first turned into nine rows [channel][kTall], so
+// that the transform reads and writes whole vectors.
 #include <algorithm>
 #include <cstring>
 

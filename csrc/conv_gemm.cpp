@@ -112,9 +112,9 @@ void multiply(const Source& source, const Weights& weights, const float* bias, b
           start = buffer, stop = buffer + layout.channels * layout.channel + kWide;
         }
         for (int64_t p = 0; p < panels; ++p) {
-          Segment segments[kWide];
-          const int64_t count = find_segments(from + p * kWide, std::min(kWide, places - p * kWide), segments);
-          fill_panel(start, stop, layout.offset, depth, layout.reach, segments, count, packed + p * depth * kWide);
+          Move moves[kWide];
+          const int64_t count = find_moves(from + p * kWide, std::min(kWide, places - p * kWide), moves);
+          fill_panel(start, stop, layout.offset, depth, layout.reach, moves, count, packed + p * depth * kWide);
         }
         const bool last = c + here == channels;
         for (int64_t s = first_strip; s < last_strip; ++s) {

@@ -115,8 +115,8 @@ struct Block {
   int64_t places() const { return (last - first) * (x1 - x0); }
 };
 
-// Consecutive places of a panel that are neighbours in memory.
-struct Segment {
+// A vector of numbers that lie in a panel as in memory, of which `length` count.
+struct Move {
   int64_t lane, offset, length;
 };
 
@@ -209,11 +209,11 @@ inline void fill_buffer(const Source& source, const Layout& layout, const Block&
   }
 }
 
-// The neighbours among the places [first, first + count) of a block, count <= kWide; their number.
-inline int64_t find_segments(const int64_t* places, int64_t count, Segment* to) {
+// The moves that fill a panel with the places [first, first + count) of a block, count <= kWide; their number.
+inline int64_t find_moves(const int64_t* places, int64_t count, Move* to) {
   int64_t found = 0;
   for (int64_t i = 0; i < count; ++i) {
-    if (i > 0 && places[i] == places[i - 1] + 1)
+    if (i > 0 && places[i] == places[i - 1] + 1 && to[found - 1].length < kLanes)
       ++to[found - 1].length;
     else
       to[found++] = {i, places[i], 1};
@@ -221,31 +221,37 @@ inline int64_t find_segments(const int64_t* places, int64_t count, Segment* to) 
   return found;
 }
 
+template <int count>
+void move_vectors(const float* from, const int64_t* offset, int64_t depth, const Move* moves, float* to) {
+  int64_t lane[count], place[count];
+  for (int m = 0; m < count; ++m) lane[m] = moves[m].lane, place[m] = moves[m].offset;
+  for (int64_t k = 0; k < depth; ++k, to += kWide) {
+    const float* source = from + offset[k];
+    for (int m = 0; m < count; ++m) store(to + lane[m], load(source + place[m]));  // the next one covers what is too much
+  }
+}
+
 // Fills a panel; vectors may write up to kLanes numbers beyond it. Nothing is read from `end` on.
 inline void fill_panel(const float* from, const float* end, const int64_t* offset, int64_t depth, int64_t reach,
-                       const Segment* segments, int64_t count, float* to) {
+                       const Move* moves, int64_t count, float* to) {
   int64_t furthest = 0;
-  for (int64_t s = 0; s < count; ++s)
-    furthest = std::max(furthest, segments[s].offset + ceil_div(segments[s].length, kLanes) * kLanes);
-  const bool safe = from + reach + furthest <= end;
-  if (safe && count == 1 && segments[0].length > kLanes) {
-    from += segments[0].offset;
-    for (int64_t k = 0; k < depth; ++k, to += kWide) {
-      const float* source = from + offset[k];
-      store(to, load(source));
-      store(to + kLanes, load(source + kLanes));
+  for (int64_t m = 0; m < count; ++m) furthest = std::max(furthest, moves[m].offset + kLanes);
+  if (from + reach + furthest <= end) {
+    switch (count) {
+      case 1: return move_vectors<1>(from, offset, depth, moves, to);
+      case 2: return move_vectors<2>(from, offset, depth, moves, to);
+      case 3: return move_vectors<3>(from, offset, depth, moves, to);
+      case 4: return move_vectors<4>(from, offset, depth, moves, to);
+      case 5: return move_vectors<5>(from, offset, depth, moves, to);
     }
-    return;
   }
   for (int64_t k = 0; k < depth; ++k, to += kWide) {
     const float* source = from + offset[k];
-    if (safe || source + furthest <= end) {
-      for (int64_t s = 0; s < count; ++s)
-        for (int64_t i = 0; i < segments[s].length; i += kLanes)
-          store(to + segments[s].lane + i, load(source + segments[s].offset + i));
+    if (source + furthest <= end) {
+      for (int64_t m = 0; m < count; ++m) store(to + moves[m].lane, load(source + moves[m].offset));
     } else {
-      for (int64_t s = 0; s < count; ++s)
-        for (int64_t i = 0; i < segments[s].length; ++i) to[segments[s].lane + i] = source[segments[s].offset + i];
+      for (int64_t m = 0; m < count; ++m)
+        for (int64_t i = 0; i < moves[m].length; ++i) to[moves[m].lane + i] = source[moves[m].offset + i];
     }
   }
 }

@@ -72,7 +72,7 @@ nb::object conv(nb::handle input, nb::handle weight, nb::handle bias, nb::handle
   float* out = data<float>(as_array(result));
   const float *from = data<float>(as_array(x)), *by = data<float>(as_array(w)), *plus = b ? data<float>(b) : nullptr;
   Unlocked unlocked(work);
-  if (shape.groups == shape.in)
+  if (shape.groups == shape.in && shape.out < 16 * shape.in)  // of more filters for a channel, products are the faster
     FACULA_BEST(conv_depthwise)(shape, from, by, plus, relu, out);
   else
     FACULA_BEST(conv_gemm)(shape, from, by, plus, relu, out);

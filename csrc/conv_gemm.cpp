@@ -145,6 +145,37 @@ void multiply(const Source& source, const Weights& weights, const float* bias, b
   });
 }
 
+// The places of the input that have one residue of the stride, as a convolution of g.
+struct Phase {
+  Source source;
+  int64_t residue[3];
+  bool empty;  // no place has it
+};
+
+// `number` counts the residues; at: memory for what the axes point to; tap: gets the taps that it reads.
+Phase phase_of(const ConvShape& shape, const float* g, int64_t number, int64_t* at, int64_t* tap) {
+  const int64_t *k = shape.kernel, *s = shape.stride;
+  Phase phase{{g, shape.batch, shape.out, shape.groups, {}}, {number / (s[1] * s[2]), number / s[2] % s[1], number % s[2]}, false};
+  for (int a = 0; a < 3; ++a) {
+    const int64_t residue = phase.residue[a];
+    phase.source.axis[a] = {shape.places[a], ceil_div(shape.size[a] - residue, s[a]), 1, 0, at};
+    phase.empty |= residue >= shape.size[a];
+    for (int64_t t = 0; t < k[a]; ++t) {
+      const int64_t from = residue + shape.pad[a] - t * shape.dilation[a];
+      if (from % s[a] != 0) continue;
+      *at++ = from / s[a];
+      ++phase.source.axis[a].taps;
+    }
+  }
+  for (int64_t t = 0; t < k[0] * k[1] * k[2]; ++t) {
+    const int64_t of[3] = {t / (k[1] * k[2]), t / k[2] % k[1], t % k[2]};
+    bool reads = true;
+    for (int a = 0; a < 3; ++a) reads &= (phase.residue[a] + shape.pad[a] - of[a] * shape.dilation[a]) % s[a] == 0;
+    if (reads) *tap++ = t;
+  }
+  return phase;
+}
+
 }  // namespace
 
 void conv_gemm(const ConvShape& shape, const float* x, const float* w, const float* bias, bool relu, float* out) {
@@ -162,64 +193,68 @@ void conv_gemm(const ConvShape& shape, const float* x, const float* w, const flo
 
 void conv_gemm_input(const ConvShape& shape, const float* g, const float* w, float* dx) {
   static thread_local Integers memory;
-  static thread_local Buffer strips;
+  static thread_local Buffer packed_memory;
   const int64_t *k = shape.kernel, *s = shape.stride;
-  const int64_t all = k[0] + k[1] + k[2], volume = k[0] * k[1] * k[2];
-  const int64_t outs = shape.out / shape.groups, ins = shape.in / shape.groups;
+  const int64_t volume = k[0] * k[1] * k[2], phases = s[0] * s[1] * s[2];
+  const int64_t outs = shape.out / shape.groups, ins = shape.in / shape.groups, strips = ceil_div(ins, kTall);
   const int64_t line = shape.size[2], plane = shape.size[1] * line, image = shape.size[0] * plane;
-  for (int64_t phase = 0; phase < s[0] * s[1] * s[2]; ++phase) {
-    const int64_t residue[3] = {phase / (s[1] * s[2]), phase / s[2] % s[1], phase % s[2]};
-    int64_t *at = memory.reserve(all + volume), *tap = at + all, *taps_of[3];
-    Source source{g, shape.batch, shape.out, shape.groups, {}};
-    static thread_local Integers tap_memory;
-    int64_t* number = tap_memory.reserve(all);
-    bool empty = false;
-    for (int a = 0; a < 3; ++a) {
-      Axis& axis = source.axis[a];
-      axis = {shape.places[a], (shape.size[a] - residue[a] + s[a] - 1) / s[a], 1, 0, at};
-      taps_of[a] = number;
-      for (int64_t t = 0; t < k[a]; ++t) {
-        const int64_t from = residue[a] + shape.pad[a] - t * shape.dilation[a];
-        if (from - floor_div(from, s[a]) * s[a] != 0) continue;
-        *at++ = floor_div(from, s[a]), *number++ = t;
-        ++axis.taps;
-      }
-      if (residue[a] >= shape.size[a]) empty = true;
+  int64_t* at = memory.reserve(k[0] + k[1] + k[2] + 3 * volume);
+  int64_t *tap = at + k[0] + k[1] + k[2], *start = tap + volume, *step = start + volume;
+
+  // All weights in one pass over them: for each phase strips [output channel, tap][kTall input channels]. Tap t of output
+  // channel o in strip i is at start[t] + (i * outs + o) * step[t].
+  float* packed = packed_memory.reserve(shape.groups * strips * outs * volume * kTall);
+  int64_t used = 0;
+  std::fill_n(step, volume, 0);
+  for (int64_t number = 0; number < phases; ++number) {
+    const Phase phase = phase_of(shape, g, number, at, tap);
+    const int64_t taps = phase.source.taps();
+    for (int64_t t = 0; t < taps; ++t) start[tap[t]] = used + t * kTall, step[tap[t]] = taps * kTall;
+    used += shape.groups * strips * outs * taps * kTall;
+  }
+  constexpr int64_t kTogether = 16;  // output channels: long stretches of memory are read and written in turn
+  const int64_t blocks = ceil_div(outs, kTogether);
+  parallel_for(shape.groups * blocks, ceil_div(16384, kTogether * ins * volume), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / blocks, first = i % blocks * kTogether, last = std::min(first + kTogether, outs);
+      for (int64_t strip = 0; strip < strips; ++strip)
+        for (int64_t o = first; o < last; ++o) {
+          const int64_t row = strip * kTall, rows = std::min(kTall, ins - row), place = (group * strips + strip) * outs + o;
+          const float* from = w + ((group * outs + o) * ins + row) * volume;
+          if (volume == 1 && rows == kTall) {
+            std::memcpy(packed + place * kTall, from, kTall * sizeof(float));
+            continue;
+          }
+          for (int64_t t = 0; t < volume; ++t) {
+            float* to = packed + start[t] + place * step[t];
+            if (rows == kTall)
+              for (int64_t r = 0; r < kTall; ++r) to[r] = from[r * volume + t];
+            else
+              for (int64_t r = 0; r < rows; ++r) to[r] = from[r * volume + t];
+          }
+        }
     }
-    if (empty) continue;
-    float* out = dx + residue[0] * plane + residue[1] * line + residue[2];
+  });
+
+  used = 0;
+  for (int64_t number = 0; number < phases; ++number) {
+    const Phase phase = phase_of(shape, g, number, at, tap);
+    const Axis* axis = phase.source.axis;
+    const int64_t depth = outs * phase.source.taps();
+    const Weights weights{packed + used, ins, depth, true};
+    used += shape.groups * strips * depth * kTall;
+    if (phase.empty) continue;
+    float* out = dx + phase.residue[0] * plane + phase.residue[1] * line + phase.residue[2];
     const Sink sink{out, shape.in * image, image, {s[0] * plane, s[1] * line, s[2]}};
-    const Axis* axis = source.axis;
-    if (source.taps() == 0) {  // nothing reads these
-      for (int64_t i = 0; i < shape.batch * shape.in; ++i)
-        for (int64_t z = 0; z < axis[0].places; ++z)
-          for (int64_t y = 0; y < axis[1].places; ++y)
-            for (int64_t x = 0; x < axis[2].places; ++x)
-              out[i * image + z * sink.place[0] + y * sink.place[1] + x * sink.place[2]] = 0.0f;
+    if (depth > 0) {
+      multiply(phase.source, weights, nullptr, false, sink);
       continue;
     }
-    const int64_t taps = source.taps();
-    for (int64_t a = 0, n = 0; a < axis[0].taps; ++a)
-      for (int64_t b = 0; b < axis[1].taps; ++b)
-        for (int64_t c = 0; c < axis[2].taps; ++c)
-          tap[n++] = (taps_of[0][a] * k[1] + taps_of[1][b]) * k[2] + taps_of[2][c];
-    // Strips [out channel, tap][kTall input channels].
-    Weights weights{nullptr, ins, outs * taps, true};
-    const int64_t count = weights.strips();
-    float* packed = strips.reserve(shape.groups * count * weights.depth * kTall);
-    weights.data = packed;
-    parallel_for(shape.groups * count, std::max<int64_t>(1, 16384 / (weights.depth * kTall)), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t group = i / count, row = i % count * kTall, rows = std::min(kTall, ins - row);
-        float* to = packed + i * weights.depth * kTall;
-        for (int64_t o = 0; o < outs; ++o) {
-          const float* from = w + ((group * outs + o) * ins + row) * volume;
-          for (int64_t t = 0; t < taps; ++t, to += kTall)
-            for (int64_t r = 0; r < rows; ++r) to[r] = from[r * volume + tap[t]];
-        }
-      }
-    });
-    multiply(source, weights, nullptr, false, sink);
+    for (int64_t i = 0; i < shape.batch * shape.in; ++i)  // nothing reads these
+      for (int64_t z = 0; z < axis[0].places; ++z)
+        for (int64_t y = 0; y < axis[1].places; ++y)
+          for (int64_t x = 0; x < axis[2].places; ++x)
+            out[i * image + z * sink.place[0] + y * sink.place[1] + x * sink.place[2]] = 0.0f;
   }
 }
 

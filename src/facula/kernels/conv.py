@@ -14,7 +14,7 @@ from . import cpu
 
 Ints = tuple[int, ...]
 _native = cpu.native
-_winograd = getattr(_native, "winograd", None)
+_winograd: Any = getattr(_native, "winograd", None)
 
 
 def _fits_winograd(weight: Any, stride: Ints, dilation: Ints, groups: int) -> bool:

@@ -11,6 +11,9 @@ constexpr int64_t kDepth = 320;      // longest stretch of k that one pass sums
 constexpr int64_t kPlaces = 192;     // places of a block
 constexpr int64_t kFewPlaces = 64;   // the fewest that a block is cut down to, to occupy all threads
 
+// Strips of nearly the same height: one of a row or two would take as long as one of four.
+FACULA_INLINE int64_t strip_start(int64_t rows, int64_t strip) { return rows * strip / ceil_div(rows, kTall); }
+
 // The tall side: for each group `rows` rows of `depth` weights, rows in place or packed into strips [depth][kTall].
 struct Weights {
   const float* data;
@@ -19,7 +22,7 @@ struct Weights {
   int64_t strips() const { return ceil_div(rows, kTall); }
   const float* at(int64_t group, int64_t strip, int64_t k) const {
     return packed ? data + ((group * strips() + strip) * depth + k) * kTall
-                  : data + (group * rows + strip * kTall) * depth + k;
+                  : data + (group * rows + strip_start(rows, strip)) * depth + k;
   }
 };
 
@@ -118,7 +121,8 @@ void multiply(const Source& source, const Weights& weights, const float* bias, b
         }
         const bool last = c + here == channels;
         for (int64_t s = first_strip; s < last_strip; ++s) {
-          const int64_t row = s * kTall, rows = std::min(kTall, weights.rows - row), output = group * weights.rows + row;
+          const int64_t row = strip_start(weights.rows, s), rows = strip_start(weights.rows, s + 1) - row;
+          const int64_t output = group * weights.rows + row;
           const float* tall = weights.at(group, s, c * taps);
           for (int64_t p = 0; p < panels; ++p) {
             const int64_t first = p * kWide, columns = std::min(kWide, places - first);
@@ -127,7 +131,7 @@ void multiply(const Source& source, const Weights& weights, const float* bias, b
             Target target{out + to[first], sink.channel, 1, bias ? bias + output : nullptr, nullptr, c > 0, relu && last};
             if (!direct) {
               if (!held) held = held_memory.reserve(panels * held_rows * kWide);
-              target.out = held + (p * held_rows + row - first_strip * kTall) * kWide;
+              target.out = held + (p * held_rows + (s - first_strip) * kTall) * kWide;
               target.row = kWide;
             }
             const float* wide = packed + p * depth * kWide;
@@ -219,7 +223,8 @@ void conv_gemm_input(const ConvShape& shape, const float* g, const float* w, flo
       const int64_t group = i / blocks, first = i % blocks * kTogether, last = std::min(first + kTogether, outs);
       for (int64_t strip = 0; strip < strips; ++strip)
         for (int64_t o = first; o < last; ++o) {
-          const int64_t row = strip * kTall, rows = std::min(kTall, ins - row), place = (group * strips + strip) * outs + o;
+          const int64_t row = strip_start(ins, strip), rows = strip_start(ins, strip + 1) - row;
+          const int64_t place = (group * strips + strip) * outs + o;
           const float* from = w + ((group * outs + o) * ins + row) * volume;
           if (volume == 1 && rows == kTall) {
             std::memcpy(packed + place * kTall, from, kTall * sizeof(float));

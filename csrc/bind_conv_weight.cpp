@@ -69,8 +69,8 @@ Way choose(const ConvShape& s, bool precise, std::string_view asked) {
   if (asked == "few") return FACULA_BEST(conv_weight_few);
   if (asked == "winograd") return winograd_fits(s) ? FACULA_BEST(conv_weight_winograd) : nullptr;
   if (!asked.empty()) return nullptr;
-  if (s.in / s.groups < 8) return FACULA_BEST(conv_weight_few);
-  if (!precise && winograd_fits(s) && s.in >= 16 && s.out >= 16) return FACULA_BEST(conv_weight_winograd);
+  if (s.in / s.groups <= 8) return FACULA_BEST(conv_weight_few);
+  if (!precise && winograd_fits(s) && s.in >= 12 && s.out >= 8) return FACULA_BEST(conv_weight_winograd);
   return FACULA_BEST(conv_weight_direct);
 }
 

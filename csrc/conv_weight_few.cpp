@@ -26,29 +26,45 @@ struct Spread {
   int64_t channel() const { return planes * lines * line(); }
 };
 
+// to[j] = from[2 * j].
+void every_second(const float* from, int64_t count, float* to) {
+  int64_t j = 0;
+#if defined(__AVX2__)
+  for (; j + 8 < count; j += 8) {  // with 8 left, from[2 * j + 15] may not be there
+    const __m256 both = _mm256_shuffle_ps(_mm256_loadu_ps(from + 2 * j), _mm256_loadu_ps(from + 2 * j + 8), 0x88);
+    _mm256_storeu_pd(reinterpret_cast<double*>(to + j), _mm256_permute4x64_pd(_mm256_castps_pd(both), 0xd8));
+  }
+#endif
+  for (; j < count; ++j) to[j] = from[2 * j];
+}
+
+// Writes what comes from x; the zeros around it stand there already.
 void spread_channel(const ConvShape& s, const Spread& to_be, const float* x, float* to) {
   const int64_t stride = s.stride[2], pad = s.pad[2];
-  for (int64_t a = 0; a < to_be.planes; ++a)
-    for (int64_t b = 0; b < to_be.lines; ++b) {
-      const int64_t z = a - s.pad[0], y = b - s.pad[1];
-      const bool inside = z >= 0 && z < s.size[0] && y >= 0 && y < s.size[1];
-      const float* from = x + (z * s.size[1] + y) * s.size[2];
-      for (int64_t phase = 0; phase < to_be.phases; ++phase, to += to_be.length) {
-        // Places j with 0 <= j * stride + phase - pad < size.
-        const int64_t begin = inside ? std::min(to_be.length, ceil_div(std::max<int64_t>(0, pad - phase), stride)) : 0;
-        const int64_t beyond = ceil_div(std::max<int64_t>(0, s.size[2] + pad - phase), stride);
-        const int64_t end = inside ? std::max(begin, std::min(to_be.length, beyond)) : 0;
-        std::fill_n(to, begin, 0.0f);
-        const float* at = from + phase - pad;
-        if (stride == 1)
-          for (int64_t j = begin; j < end; ++j) to[j] = at[j];
-        else if (stride == 2)
-          for (int64_t j = begin; j < end; ++j) to[j] = at[2 * j];
-        else
-          for (int64_t j = begin; j < end; ++j) to[j] = at[stride * j];
-        std::fill_n(to + end, to_be.length - end, 0.0f);
+  for (int64_t phase = 0; phase < to_be.phases; ++phase) {
+    // Places j with 0 <= j * stride + phase - pad < size.
+    const int64_t begin = ceil_div(std::max<int64_t>(0, pad - phase), stride);
+    const int64_t beyond = ceil_div(std::max<int64_t>(0, s.size[2] + pad - phase), stride);
+    const int64_t count = std::min(to_be.length, beyond) - begin;
+    const float* from_first = x + begin * stride + phase - pad;
+    float* out = to + phase * to_be.length + begin;
+    for (int64_t a = 0; a < to_be.planes; ++a)
+      for (int64_t b = 0; b < to_be.lines; ++b, out += to_be.line()) {
+        const int64_t z = a - s.pad[0], y = b - s.pad[1];
+        if (z < 0 || z >= s.size[0] || y < 0 || y >= s.size[1]) continue;
+        const float* from = from_first + (z * s.size[1] + y) * s.size[2];
+        if (stride == 1) {
+          int64_t j = 0;
+          for (; j + kLanes <= count; j += kLanes) store(out + j, load(from + j));
+          // The zeros at the end of this vector are for where zeros are, or for what is written afterwards.
+          if (j < count) store(out + j, load_first(from + j, count - j));
+        } else if (stride == 2) {
+          every_second(from, count, out);
+        } else {
+          for (int64_t j = 0; j < count; ++j) out[j] = from[stride * j];
+        }
       }
-    }
+  }
 }
 
 // What a tile works on: `lines` lines of `count` places; g's lines follow each other, those of x are `line` apart.
@@ -130,9 +146,10 @@ void conv_weight_few(const ConvShape& s, const float* g, const float* x, float* 
   const int64_t taps = in * s.kernel[0] * s.kernel[1] * s.kernel[2];
   const int64_t places = s.places[0] * s.places[1] * s.places[2], volume = s.size[0] * s.size[1] * s.size[2];
   const Spread spread(s);
-  const int64_t threads = num_threads();
-  const int64_t splits =
-      threads == 1 || s.groups >= 4 * threads ? 1 : std::min(s.batch, ceil_div(4 * threads, s.groups));
+  // Threads share out blocks of groups, which are read side by side; where those are few, the batch too.
+  const int64_t threads = num_threads(), block = std::clamp<int64_t>(s.groups / (4 * threads), 1, 64);
+  const int64_t blocks = ceil_div(s.groups, block);
+  const int64_t splits = threads == 1 || blocks >= 4 * threads ? 1 : std::min(s.batch, ceil_div(4 * threads, blocks));
   const int64_t size = out * taps * kLanes;
   static thread_local Buffer sums_buffer, offset_buffer;
   float* sums = sums_buffer.reserve(s.groups * splits * size);
@@ -146,27 +163,28 @@ void conv_weight_few(const ConvShape& s, const float* g, const float* x, float* 
           *next++ = c * spread.channel() + (i * s.dilation[0] * spread.lines + j * s.dilation[1]) * spread.line() +
                     shift % s.stride[2] * spread.length + shift / s.stride[2];
         }
-  parallel_for(s.groups * splits, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(blocks * splits, 1, [&](int64_t begin, int64_t end) {
     static thread_local Buffer image_buffer;
-    float* image = image_buffer.reserve(in * spread.channel());
+    float* image = image_buffer.reserve(in * spread.channel() + kLanes);
+    std::fill_n(image, in * spread.channel(), 0.0f);
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t group = item / splits, split = item % splits;
-      float* to = sums + item * size;
-      std::fill_n(to, size, 0.0f);
-      for (int64_t n = s.batch * split / splits; n < s.batch * (split + 1) / splits; ++n) {
-        for (int64_t c = 0; c < in; ++c)
-          spread_channel(s, spread, x + (n * s.in + group * in + c) * volume, image + c * spread.channel());
-        add_image(s, spread, g + (n * s.out + group * out) * places, image, at, taps, to);
-      }
+      const int64_t split = item / blocks, first = item % blocks * block, last = std::min(first + block, s.groups);
+      float* to = sums + split * s.groups * size;
+      std::fill_n(to + first * size, (last - first) * size, 0.0f);
+      for (int64_t n = s.batch * split / splits; n < s.batch * (split + 1) / splits; ++n)
+        for (int64_t group = first; group < last; ++group) {
+          for (int64_t c = 0; c < in; ++c)
+            spread_channel(s, spread, x + (n * s.in + group * in + c) * volume, image + c * spread.channel());
+          add_image(s, spread, g + (n * s.out + group * out) * places, image, at, taps, to + group * size);
+        }
     }
   });
-  for (int64_t group = 0; group < s.groups; ++group)
-    for (int64_t i = 0; i < out * taps; ++i) {
-      const float* from = sums + group * splits * size + i * kLanes;
-      Float total = load(from);
-      for (int64_t split = 1; split < splits; ++split) total = total + load(from + split * size);
-      dw[group * out * taps + i] = sum(total);
-    }
+  for (int64_t i = 0; i < s.groups * out * taps; ++i) {
+    const float* from = sums + i * kLanes;
+    Float total = load(from);
+    for (int64_t split = 1; split < splits; ++split) total = total + load(from + split * s.groups * size);
+    dw[i] = sum(total);
+  }
 }
 
 }  // namespace facula::FACULA_ISA

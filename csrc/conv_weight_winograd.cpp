@@ -21,6 +21,7 @@ constexpr int64_t kBlockPanels = 3, kBlockStrips = 6;  // the sums of so many th
 constexpr int64_t kOutBlock = 256;         // Else: output channels whose sums are held at once,
 constexpr int64_t kChunkFloats = 1 << 20;  // transformed numbers of a side at a time, about,
 constexpr int64_t kLeastTiles = 64;        // but so many tiles at the least
+constexpr int64_t kRowsTogether = 8;       // rows of tiles that a thread transforms one after the other
 constexpr float kA = 0.6875f, kB = 1.375f, kA2 = kA * kA, kB2 = kB * kB, kAB = kA2 * kB2;
 constexpr float kToZero = 1 / kAB, kToA = 1 / (2 * kA2 * (kA2 - kB2)), kToB = 1 / (2 * kB2 * (kB2 - kA2));
 
@@ -58,32 +59,28 @@ FACULA_INLINE Three taps_of(Float p0, Float p1, Float p2, Float p3, Float p4, Fl
 
 // ---- tiles to points -------------------------------------------------------------------------------------------------
 
-// Lines `first` .. of an image of `channels` channels, turned (turn_line), to[line][place][width]; zeros outside.
-void turn_lines(const float* image, int64_t height, int64_t length, int64_t channels, int64_t first, int64_t lines,
-                int64_t left, int64_t places, float* to, int64_t width) {
-  const int64_t begin = std::min(left, places), end = std::max(begin, std::min(places, length + left));
-  for (int64_t y = first; y < first + lines; ++y, to += places * width) {
-    if (y < 0 || y >= height) {
-      std::fill_n(to, places * width, 0.0f);
-      continue;
-    }
-    std::fill_n(to, begin * width, 0.0f);
-    turn_line(image + y * length, height * length, channels, 1, end - begin, to + begin * width, width);
-    std::fill_n(to + end * width, (places - end) * width, 0.0f);
+// Line y of an image of `channels` channels, turned (turn_line) with `left` zeros before it: to[place][width].
+void turned(const float* image, int64_t height, int64_t length, int64_t channels, int64_t y, int64_t left, int64_t places,
+            float* to, int64_t width) {
+  if (y < 0 || y >= height) {
+    std::fill_n(to, places * width, 0.0f);
+    return;
   }
+  const int64_t begin = std::min(left, places), end = std::max(begin, std::min(places, length + left));
+  std::fill_n(to, begin * width, 0.0f);
+  turn_line(image + y * length, height * length, channels, 1, end - begin, to + begin * width, width);
+  std::fill_n(to + end * width, (places - end) * width, 0.0f);
 }
 
 // One row of tiles of kWide input channels: to[point * stride + tile * kWide + channel].
-void input_row(const float* lines, int64_t places, int64_t across, float* to, int64_t stride) {
+void input_row(const float* const (&lines)[6], int64_t across, float* to, int64_t stride) {
   for (int64_t tile = 0; tile < across; ++tile, to += kWide)
     for (int64_t c = 0; c < kWide; c += kLanes) {
-      const float* from = lines + tile * 4 * kWide + c;
-      const int64_t line = places * kWide;
       Float half[kPoints];
       for (int64_t j = 0; j < 6; ++j) {
-        const float* at = from + j * kWide;
-        const Six s = input_points(load(at), load(at + line), load(at + 2 * line), load(at + 3 * line),
-                                   load(at + 4 * line), load(at + 5 * line));
+        const int64_t at = (tile * 4 + j) * kWide + c;
+        const Six s = input_points(load(lines[0] + at), load(lines[1] + at), load(lines[2] + at), load(lines[3] + at),
+                                   load(lines[4] + at), load(lines[5] + at));
         half[j] = s.v0, half[6 + j] = s.v1, half[12 + j] = s.v2, half[18 + j] = s.v3, half[24 + j] = s.v4,
         half[30 + j] = s.v5;
       }
@@ -187,27 +184,53 @@ struct Sums {
         data(buffer.reserve(kPoints * stride)) {}
 };
 
-void transform(const Problem& p, int64_t row0, const Chunk& to) {
+// The tiles of one panel of x in some rows of tiles. Of the six lines that a row sees, the next one in the same image
+// sees the last two again.
+void transform_inputs(const Problem& p, int64_t row0, int64_t begin, int64_t end, int64_t panel, const Chunk& to,
+                      float* space) {
   const ConvShape& s = p.s;
-  const int64_t height = s.size[1], width = s.size[2], high = s.places[1], wide = s.places[2], across = p.across;
-  parallel_for(to.rows * (p.panels + to.strips), 4, [&](int64_t begin, int64_t end) {
-    static thread_local Buffer line_buffer;
-    float* lines = line_buffer.reserve(6 * (4 * across + 2) * std::max(kWide, kTallWidth));
+  const int64_t places = 4 * p.across + 2, c = panel * kWide, channels = std::min(kWide, s.in - c);
+  const float* lines[6];
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t n = (row0 + row) / p.down, down = (row0 + row) % p.down;
+    const bool goes_on = row > begin && down > 0;
+    for (int64_t i = 0; i < 6; ++i) {
+      float* line = space + (4 * down + i) % 6 * places * kWide;
+      lines[i] = line;
+      if (i >= 2 || !goes_on)
+        turned(p.x + (n * s.in + c) * s.size[1] * s.size[2], s.size[1], s.size[2], channels, 4 * down + i - s.pad[1],
+               s.pad[2], places, line, kWide);
+    }
+    input_row(lines, p.across, to.inputs + (panel * to.tiles + row * p.across) * kWide, to.input_stride);
+  }
+}
+
+void transform_gradients(const Problem& p, int64_t row0, int64_t begin, int64_t end, int64_t strip, const Chunk& to,
+                         float* space) {
+  const ConvShape& s = p.s;
+  const int64_t places = 4 * p.across, o = (to.strip0 + strip) * kTall, channels = std::min(kTall, s.out - o);
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t n = (row0 + row) / p.down, y = (row0 + row) % p.down * 4;
+    for (int64_t i = 0; i < 4; ++i)
+      turned(p.g + (n * s.out + o) * s.places[1] * s.places[2], s.places[1], s.places[2], channels, y + i, 0, places,
+             space + i * places * kTallWidth, kTallWidth);
+    gradient_row(space, places, p.across, to.gradients + (strip * to.tiles + row * p.across) * kTall,
+                 to.gradient_stride);
+  }
+}
+
+void transform(const Problem& p, int64_t row0, const Chunk& to) {
+  const int64_t pieces = ceil_div(to.rows, kRowsTogether);
+  parallel_for(pieces * (p.panels + to.strips), 1, [&](int64_t begin, int64_t end) {
+    static thread_local Buffer buffer;
+    float* space = buffer.reserve(6 * (4 * p.across + 2) * std::max(kWide, kTallWidth));
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t part = item / to.rows, row = item % to.rows;
-      const int64_t n = (row0 + row) / p.down, y = (row0 + row) % p.down * 4;
-      if (part < p.panels) {
-        const int64_t c = part * kWide, places = 4 * across + 2;
-        turn_lines(p.x + (n * s.in + c) * height * width, height, width, std::min(kWide, s.in - c), y - s.pad[1], 6,
-                   s.pad[2], places, lines, kWide);
-        input_row(lines, places, across, to.inputs + (part * to.tiles + row * across) * kWide, to.input_stride);
-      } else {
-        const int64_t strip = part - p.panels, o = (to.strip0 + strip) * kTall, places = 4 * across;
-        turn_lines(p.g + (n * s.out + o) * high * wide, high, wide, std::min(kTall, s.out - o), y, 4, 0, places, lines,
-                   kTallWidth);
-        gradient_row(lines, places, across, to.gradients + (strip * to.tiles + row * across) * kTall,
-                     to.gradient_stride);
-      }
+      const int64_t part = item / pieces, first = item % pieces * kRowsTogether;
+      const int64_t last = std::min(first + kRowsTogether, to.rows);
+      if (part < p.panels)
+        transform_inputs(p, row0, first, last, part, to, space);
+      else
+        transform_gradients(p, row0, first, last, part - p.panels, to, space);
     }
   });
 }

@@ -26,8 +26,10 @@ double run(const float* x, int64_t count) {
     total += sum((a + b) + (c + d));
     count -= here;
   }
-  for (int64_t i = 0; i < count; ++i) total += x[i];
-  return total;
+  Float rest{};
+  for (; count >= kLanes; count -= kLanes, x += kLanes) rest = rest + load(x);
+  if (count > 0) rest = rest + load_first(x, count);
+  return total + sum(rest);
 }
 
 // totals[j] += sum over rows of x[row, j], for `columns` <= kStrip.

@@ -7,6 +7,7 @@ import warnings
 _deterministic = False
 _warn_only = False
 _precision = "highest"
+_exact = False  # "highest" was asked for, and is not just where it stands at the start
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -39,13 +40,16 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 def set_float32_matmul_precision(precision: str) -> None:
     """Allow less exact float32 products: "highest", "high" or "medium". They stay exact; this is remembered.
 
+    Asking for "highest" also keeps the weight gradients of 3x3 convolutions from Winograd's algorithm, which
+    they take otherwise (errors of some 1e-6 of the largest value in place of some 1e-7).
+
     Another value changes nothing and warns.
 
     >>> set_float32_matmul_precision("high"); get_float32_matmul_precision()
     'high'
     >>> set_float32_matmul_precision("highest")
     """
-    global _precision
+    global _precision, _exact
     if precision not in ("highest", "high", "medium"):
         warnings.warn(
             f"[set_float32_matmul_precision] expects 'highest', 'high' or 'medium', and had no effect: "
@@ -54,6 +58,7 @@ def set_float32_matmul_precision(precision: str) -> None:
         )
         return
     _precision = precision
+    _exact = precision == "highest"
 
 
 def get_float32_matmul_precision() -> str:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import facula
+from facula import determinism
 from facula.kernels import cpu
 from facula.ops.conv import conv_weight, out_sizes
 
@@ -145,6 +147,23 @@ def test_precise_takes_no_winograd(rng):
     assert np.array_equal(precise, cpu.native.conv_weight(g, x, *rest, True, "direct"))
     assert np.array_equal(quick, cpu.native.conv_weight(g, x, *rest, False, "winograd"))
     assert not np.array_equal(precise, quick)
+
+
+def test_the_op_takes_it_unless_the_highest_precision_is_asked_for(rng, monkeypatch):
+    monkeypatch.setattr(determinism, "_exact", False)  # both come back to what they were
+    monkeypatch.setattr(determinism, "_precision", "highest")
+    x = facula.from_numpy(rng.standard_normal((2, 32, 16, 16), np.float32))
+    w = facula.zeros((32, 32, 3, 3), requires_grad=True)
+    g = facula.from_numpy(rng.standard_normal((2, 32, 16, 16), np.float32))
+    rest = ((32, 32, 3, 3), (1, 1), (1, 1), (1, 1), 1)
+    by = {
+        way: cpu.native.conv_weight(g.numpy(), x.numpy(), *rest, False, way) for way in ("direct", "winograd")
+    }
+    for precision, way in [(None, "winograd"), ("highest", "direct"), ("high", "winograd")]:
+        if precision:
+            facula.set_float32_matmul_precision(precision)
+        (got,) = facula.autograd.grad(facula.conv2d(x, w, padding=1), w, g)
+        assert np.array_equal(got.numpy(), by[way])
 
 
 def test_any_layout_in_memory(rng):

@@ -61,6 +61,13 @@ def conv_input(
     return _native.conv_input(g, weight, shape, stride, padding, dilation, groups)
 
 
+def conv_weight(
+    g: Any, input: Any, shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Any:
+    """The op `conv_weight` for float32."""
+    return _native.conv_weight(g, input, shape, stride, padding, dilation, groups, determinism._exact)
+
+
 if _native is not None:
     if _winograd is None:
         ops.conv.kernel(np.ndarray)(_native.conv)
@@ -69,5 +76,4 @@ if _native is not None:
         ops.conv.kernel(np.ndarray)(conv)
         ops.conv_input.kernel(np.ndarray)(conv_input)
     ops.conv_relu.kernel(np.ndarray)(conv_relu)
-    if hasattr(_native, "conv_weight"):
-        ops.conv_weight.kernel(np.ndarray)(_native.conv_weight)
+    ops.conv_weight.kernel(np.ndarray)(conv_weight)

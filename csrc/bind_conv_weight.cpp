@@ -64,6 +64,8 @@ bool winograd_fits(const ConvShape& s) {
          s.stride[0] == 1 && s.stride[1] == 1 && s.stride[2] == 1 && s.dilation[1] == 1 && s.dilation[2] == 1;
 }
 
+// The quickest as measured, unless one is asked for by name (tests do). Panels of kWide channels are wasted on a few, and
+// Winograd's transforms cost too much for a few outputs.
 Way choose(const ConvShape& s, bool precise, std::string_view asked) {
   if (asked == "direct") return FACULA_BEST(conv_weight_direct);
   if (asked == "few") return FACULA_BEST(conv_weight_few);

@@ -18,6 +18,18 @@
 #define FACULA_MMAP 0
 #endif
 
+// With the address sanitizer what is not handed out is poisoned, and some of it follows every block.
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define FACULA_POISON(start, bytes) ASAN_POISON_MEMORY_REGION(start, bytes)
+#define FACULA_UNPOISON(start, bytes) ASAN_UNPOISON_MEMORY_REGION(start, bytes)
+constexpr std::size_t kPoisoned = 64;
+#else
+#define FACULA_POISON(start, bytes) static_cast<void>(0)
+#define FACULA_UNPOISON(start, bytes) static_cast<void>(0)
+constexpr std::size_t kPoisoned = 0;
+#endif
+
 namespace facula::memory {
 
 #if FACULA_MMAP
@@ -26,7 +38,8 @@ namespace {
 constexpr size_t kPage = 4096, kHuge = size_t{2} << 20;
 constexpr uint64_t kMostKept = uint64_t{2} << 30;
 constexpr uint64_t kSlack = 16 << 20;  // kept beyond an eighth of the peak, so that small programs gain too
-constexpr auto kWindow = std::chrono::seconds(1);
+constexpr auto kLook = std::chrono::seconds(1);     // how often the machine's memory is looked at
+constexpr auto kWindow = std::chrono::seconds(10);  // how long a peak counts, at least: longer than most training steps
 
 // ---- size classes: eight to a power of two, so at most an eighth of a block is wasted ----------------------------------
 
@@ -86,6 +99,7 @@ class Cache {
   void* take(size_t size, bool* fresh) {
     if (size > (size_t{1} << 60)) return nullptr;
     const int index = class_of(size);
+    look_around();
     // A block up to a quarter larger serves as well: better than to have both.
     for (int i = index; i <= index + 2; ++i)
       if (!kept[i].empty()) {
@@ -97,7 +111,6 @@ class Cache {
         *fresh = false;
         return block.start;
       }
-    look_around();
     const size_t bytes = class_bytes(index);
     // Blocks of other sizes make room first, so that what is kept does not add to the peak.
     trim(std::max(allowed(), counts.in_use + bytes) - (counts.in_use + bytes));
@@ -122,6 +135,7 @@ class Cache {
     note_peak();
     counts.in_use -= bytes;
     kept[index].push_back({static_cast<char*>(p), index, ++clock});
+    FACULA_POISON(p, bytes);
     counts.held += bytes;
     trim(std::min(most_kept(), std::max(allowed(), counts.in_use) - counts.in_use));
     return true;
@@ -141,6 +155,7 @@ class Cache {
       const Block block = oldest->front();
       oldest->erase(oldest->begin());
       const size_t size = class_bytes(block.index);
+      FACULA_UNPOISON(block.start, size);
       munmap(block.start, size);
       counts.held -= size;
       counts.released += size;
@@ -177,14 +192,16 @@ class Cache {
   }
   void note_peak() { this_peak = std::max(this_peak, counts.in_use); }
 
-  // Once in a while, at a moment that takes memory from the system anyway: forget the peak before the last, and see how
-  // much memory there is.
+  // Once in a while: forget the peak before the last, and see how much memory the machine has.
   void look_around() {
     const auto now = std::chrono::steady_clock::now();
-    if (machine_limit != 0 && now - window < kWindow) return;
-    window = now;
-    last_peak = this_peak;
-    this_peak = counts.in_use;
+    if (machine_limit != 0 && now - looked < kLook) return;
+    looked = now;
+    if (now - window >= kWindow) {
+      window = now;
+      last_peak = this_peak;
+      this_peak = counts.in_use;
+    }
     machine_limit = std::max<uint64_t>(1, (bytes_left() + counts.held) / 4);
     if (counts.held > machine_limit) trim(machine_limit);
   }
@@ -208,7 +225,7 @@ class Cache {
   std::unordered_map<void*, int> used;  // block to class
   std::vector<Block> kept[kClasses + 3];
   uint64_t clock = 0, this_peak = 0, last_peak = 0, machine_limit = 0;
-  std::chrono::steady_clock::time_point window{};
+  std::chrono::steady_clock::time_point window{}, looked{};
 };
 
 Cache& cache() {
@@ -229,7 +246,12 @@ bool available() { return sysconf(_SC_PAGESIZE) == static_cast<long>(kPage); }
 void* allocate(size_t size, bool* fresh) {
   std::lock_guard lock(cache().mutex);
   try {
-    return cache().take(std::max(size, kFrom), fresh);
+    void* block = cache().take(std::max(size, kFrom) + kPoisoned, fresh);
+    if (block) {
+      FACULA_POISON(block, cache().room(block));
+      FACULA_UNPOISON(block, size);
+    }
+    return block;
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -242,7 +264,9 @@ bool release(void* block) {
 
 size_t room(const void* block) {
   std::lock_guard lock(cache().mutex);
-  return cache().room(block);
+  const size_t bytes = cache().room(block);
+  FACULA_UNPOISON(block, bytes);  // who asks goes on to use it
+  return bytes;
 }
 
 Stats stats() {

@@ -184,7 +184,8 @@ __attribute__((noinline)) void check_functions() {
   CHECK(largest_error(FUNCTION(tanh), -10.0f, 10.0f) <= 3);
   CHECK(largest_error(FUNCTION(log), 1e-6f, 100.0f) <= 2);
   CHECK(largest_error(FUNCTION(erf), -5.0f, 5.0f) <= 3);
-  CHECK(largest_error(FUNCTION(erfc), -5.0f, 9.0f) <= 8);
+  // Without a fused product the rounding of x * x stays in its exponential.
+  CHECK(largest_error(FUNCTION(erfc), -5.0f, 9.0f) <= (FACULA_FMA ? 8 : 100));
 #undef FUNCTION
   auto logistic = [](double x) { return 1 / (1 + std::exp(-x)); };
   CHECK(largest_error([](Float x) { return sigmoid(x); }, logistic, -80.0f, 80.0f) <= 3);

@@ -49,6 +49,16 @@ PyArrayObject* dense_array(nb::handle object) {
   return array && PyArray_IS_C_CONTIGUOUS(array) ? array : nullptr;
 }
 
+// A dense array with the same elements: the array itself or a copy; null where it is no array of T.
+template <typename T>
+nb::object dense(nb::handle object) {
+  PyArrayObject* array = any_array<T>(object);
+  if (!array || PyArray_IS_C_CONTIGUOUS(array)) return array ? nb::borrow(object) : nb::object();
+  PyObject* copy = PyArray_NewCopy(array, NPY_CORDER);
+  if (!copy) throw nb::python_error();
+  return nb::steal(copy);
+}
+
 template <typename T>
 T* data(PyArrayObject* array) {
   return static_cast<T*>(PyArray_DATA(array));

@@ -817,6 +817,21 @@ record(
     (apart(2, 5), (3,), (1,), (1,), (1,), False),
     (apart(1, 1, 6), (2,), (1,), (1,), (2,), False),
 )
+
+
+def _max_pool_compact(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+    values, places = _max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+    first = np.arange(values.shape[-1]) * stride[0] - padding[0]
+    return values, ((places - first) // dilation[0]).astype(np.uint8)
+
+
+record(
+    "max_pool_compact",
+    _max_pool_compact,
+    (apart(1, 2, 6), (2,), (2,), (0,), (1,), False),
+    (apart(2, 5), (3,), (1,), (1,), (1,), False),
+    (apart(1, 1, 6), (2,), (1,), (1,), (2,), False),
+)
 record(
     "avg_pool",
     _avg_pool,
@@ -846,6 +861,23 @@ record(
     "unpool",
     lambda x, shape, at, dims: _added(shape, (np.arange(2)[:, None], at), x),
     (normal(2, 2), (2, 4), _places, 1),
+)
+_codes = np.array([[1, 1], [2, 0]], np.uint8)  # in windows of 3 that begin at -1 and 1
+
+
+def _coded(x: Any, codes: Any, *_: Any) -> Any:
+    return np.take_along_axis(x, codes + np.array([-1, 1]), -1)
+
+
+record(
+    "unpool_compact",
+    lambda x, shape, codes, *a: _matrix_of(lambda y: _coded(y, codes), shape, x),
+    (normal(2, 2), (2, 4), _codes, (3,), (2,), (1,), (1,)),
+)
+record(
+    "pooled_compact",
+    _coded,
+    (normal(2, 4), _codes, (3,), (2,), (1,), (1,)),
 )
 record("pooled", lambda x, at, dims: np.take_along_axis(x, at, -1), (normal(2, 4), _places, 1))
 
@@ -896,6 +928,50 @@ def _group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
     return _affine(_standard(x.reshape(x.shape[0], groups, -1), (2,), eps).reshape(x.shape), *columns)
 
 
+def _rms_norm(x: Any, w: Any, n: int, eps: float) -> Any:
+    return _affine(x / np.sqrt((x * x).mean(axis=tuple(range(x.ndim - n, x.ndim)), keepdims=True) + eps), w, None)
+
+
+def _batch_norm_with_statistics(x: Any, w: Any, b: Any, eps: float) -> Any:
+    dims = (0, *range(2, x.ndim))
+    return _batch_norm(x, w, b, eps), x.mean(axis=dims), x.var(axis=dims)
+
+
+def _slopes(function: Callable[..., Any], g: Any, x: Any, *others: Any) -> list[Any]:
+    """The gradients of sum(function(x, *others) * g) by Richardson's differences."""
+    found = []
+    arrays = [x, *others]
+    for i, a in enumerate(arrays):
+        slope = np.zeros_like(a)
+        for place in np.ndindex(*a.shape):
+
+            def moved(h: float, i: int = i, place: Any = place) -> float:
+                changed = [v.copy() for v in arrays]
+                changed[i][place] += h
+                return float((function(*changed) * g).sum())
+
+            one, two = [(moved(h) - moved(-h)) / (2 * h) for h in (1e-3, 5e-4)]
+            slope[place] = (4 * two - one) / 3
+        found.append(slope)
+    return found
+
+
+def _norm_slopes(function: Callable[..., Any], shape: Callable[[Any], tuple[int, ...]], bias: bool = True) -> Any:
+    """The reference of a normalisation's gradients: function(x, weight, bias, *attributes)."""
+
+    def slopes(g: Any, x: Any, w: Any, *attributes: Any) -> Any:
+        w = np.ones(shape(x)) if w is None else w
+        if not bias:
+            return tuple(_slopes(lambda x, w: function(x, w, *attributes), g, x, w))
+        return tuple(_slopes(lambda x, w, b: function(x, w, b, *attributes), g, x, w, np.zeros_like(w)))
+
+    return slopes
+
+
+def _features(x: Any) -> tuple[int, ...]:
+    return (x.shape[1],)
+
+
 record(
     "layer_norm",
     _layer_norm,
@@ -903,7 +979,34 @@ record(
     (normal(2, 2, 2), None, None, 2, 0.1),
 )
 record(
-    "batch_norm", _batch_norm, (normal(4, 2), normal(2), normal(2), 1e-5), (normal(2, 2, 3), None, None, 0.1)
+    "layer_norm_grad",
+    lambda g, x, w, n, eps: _norm_slopes(_layer_norm, lambda x: x.shape[x.ndim - n :])(g, x, w, n, eps),
+    (normal(2, 4), normal(2, 4), normal(4), 1, 0.1),
+    (normal(2, 2, 2), normal(2, 2, 2), None, 2, 0.2),
+    tolerance=1e-8,
+)
+record("rms_norm", _rms_norm, (normal(2, 4), normal(4), 1, 1e-5), (normal(2, 2, 2), None, 2, 0.1))
+record(
+    "rms_norm_grad",
+    lambda g, x, w, n, eps: _norm_slopes(_rms_norm, lambda x: x.shape[x.ndim - n :], False)(g, x, w, n, eps),
+    (normal(2, 4), normal(2, 4), normal(4), 1, 0.1),
+    (normal(2, 2, 2), normal(2, 2, 2), None, 2, 0.2),
+    tolerance=1e-8,
+)
+record(
+    "batch_norm",
+    _batch_norm_with_statistics,
+    (normal(4, 2), normal(2), normal(2), 1e-5),
+    (normal(2, 2, 3), None, None, 0.1),
+    own_dtype=True,  # the statistics of halves are in float32
+)
+_seen = normal(4, 2), normal(2, 2, 3)
+record(
+    "batch_norm_grad",
+    lambda g, x, w, mean, var, eps: _norm_slopes(_batch_norm, _features)(g, x, w, eps),
+    (normal(4, 2), _seen[0], normal(2), _seen[0].mean(0), _seen[0].var(0), 0.1),
+    (normal(2, 2, 3), _seen[1], None, _seen[1].mean((0, 2)), _seen[1].var((0, 2)), 0.1),
+    tolerance=1e-8,
 )
 record(
     "batch_norm_eval",
@@ -912,10 +1015,24 @@ record(
     (normal(2, 2, 2), None, None, normal(2), positive(2), 0.1),
 )
 record(
+    "batch_norm_eval_grad",
+    _norm_slopes(_batch_norm_eval, _features),
+    (normal(3, 2), normal(3, 2), normal(2), normal(2), positive(2), 1e-5),
+    (normal(2, 2, 2), normal(2, 2, 2), None, normal(2), positive(2), 0.1),
+    tolerance=1e-8,
+)
+record(
     "group_norm",
     _group_norm,
     (normal(2, 4, 2), normal(4), normal(4), 2, 1e-5),
     (normal(1, 4, 2), None, None, 1, 0.1),
+)
+record(
+    "group_norm_grad",
+    _norm_slopes(_group_norm, _features),
+    (normal(2, 4, 2), normal(2, 4, 2), normal(4), 2, 0.1),
+    (normal(1, 4, 2), normal(1, 4, 2), None, 1, 0.2),
+    tolerance=1e-8,
 )
 
 # ---- losses ------------------------------------------------------------------------------------------------

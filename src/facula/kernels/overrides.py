@@ -10,6 +10,8 @@ from . import attention as attention
 from . import conv as conv
 from . import cpu
 from . import gemm as gemm
+from . import norm as norm
+from . import pool as pool
 from . import softmax as softmax
 
 if cpu.native is not None:

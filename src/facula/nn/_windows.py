@@ -4,6 +4,7 @@ dimensions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -215,8 +216,10 @@ def _max_pool(
     _check_batched(name, input, dims)
     args = _windows(name, input, dims, kernel_size, stride, padding, dilation)
     _check_windows(name, input, dims, args, ceil_mode)
-    values, indices = _pool.max_pool(input, *args, ceil_mode)
-    return (values, indices) if return_indices else values
+    if return_indices or math.prod(args[0]) > 256:
+        values, indices = _pool.max_pool(input, *args, ceil_mode)
+        return (values, indices) if return_indices else values
+    return _pool.max_pool_compact(input, *args, ceil_mode)[0]
 
 
 def max_pool1d(

@@ -756,14 +756,19 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
-    if running_mean is not None or running_var is not None:
-        seen = input.detach()
-        dims = [0, *range(2, input.ndim)]
-        if running_mean is not None:
-            running_mean.copy_(running_mean * (1 - momentum) + seen.mean(dims) * momentum)
-        if running_var is not None:
-            running_var.copy_(running_var * (1 - momentum) + seen.var(dims) * momentum)
-    return _norm.batch_norm(input, weight, bias, eps)
+    result, mean, var = _norm.batch_norm(input, weight, bias, eps)
+    if running_mean is not None:
+        _move(running_mean, mean._array, momentum)
+    if running_var is not None:
+        _move(running_var, var._array * (size / (size - 1)), momentum)
+    return result
+
+
+def _move(running: Tensor, value: Any, momentum: float) -> None:
+    """A running average a step of `momentum` towards a new value, an array."""
+    array = running._array
+    array[...] = array * (1 - momentum) + value * momentum
+    running._vc[0] += 1
 
 
 def instance_norm(
@@ -783,9 +788,9 @@ def instance_norm(
         seen = input.detach()
         dims = tuple(range(2, input.ndim))
         if running_mean is not None:
-            running_mean.copy_(running_mean * (1 - momentum) + seen.mean(dims).mean(0) * momentum)
+            _move(running_mean, seen.mean(dims).mean(0)._array, momentum)
         if running_var is not None:
-            running_var.copy_(running_var * (1 - momentum) + seen.var(dims).mean(0) * momentum)
+            _move(running_var, seen.var(dims).mean(0)._array, momentum)
     return _norm.group_norm(input, weight, bias, input.shape[1], eps)
 
 
@@ -813,10 +818,8 @@ def rms_norm(
 ) -> Tensor:
     """The input over the root of its mean square over the last dimensions (Zhang and Sennrich 2019).
 
-    `eps` (default: the dtype's smallest step from 1) is added to the mean square.
+    `eps` (default: the smallest step from 1, for halves that of float32) is added to the mean square.
     """
-    import numpy as np
-
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
@@ -824,11 +827,14 @@ def rms_norm(
             f"{', '.join(map(str, shape))}], but got "
             f"input of size{list(input.shape)}"
         )
+    if weight is not None and tuple(weight.shape) != shape:
+        raise RuntimeError(
+            f"Expected weight to be of same shape as normalized_shape, but got weight of shape "
+            f"{list(weight.shape)} and normalized_shape = {list(shape)}"
+        )
     if eps is None:
-        eps = float(np.finfo(input._array.dtype).eps)
-    dims = tuple(range(-len(shape), 0))
-    result = input * ((input * input).mean(dims, True) + eps).rsqrt()
-    return result if weight is None else result * weight
+        eps = 2.0**-52 if input._array.dtype.itemsize == 8 else 2.0**-23
+    return _norm.rms_norm(input, weight, len(shape), eps)
 
 
 def local_response_norm(

@@ -43,6 +43,45 @@ def _pads(
     return pads
 
 
+def _largest(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> tuple[Any, Any]:
+    """The largest element of each window and which of the window's elements it is, counted in row order (the first
+    of equals).
+    """
+    xp = namespace(x)
+    sizes = x.shape[-len(kernel) :]
+    out = _sizes(x.shape, kernel, stride, padding, dilation, ceil_mode)
+    lowest = xp.iinfo(x.dtype).min if x.dtype.kind in "iu" else -math.inf
+    padded = xp.pad(x, _pads(x.shape, out, kernel, stride, padding, dilation), constant_values=lowest)
+    best: Any = None
+    for number, offset in enumerate(itertools.product(*map(range, kernel))):
+        candidate = padded[_slices(offset, out, stride, dilation)]
+        # The first window elements may lie in the padding, where nothing is to be found.
+        new_inside = _inside(xp, offset, sizes, out, stride, padding, dilation)
+        if best is None:
+            best, inside = candidate.copy(), new_inside
+            code = xp.zeros(best.shape, "int64")
+            continue
+        better = (candidate > best) | (candidate != candidate) | (new_inside & ~inside)
+        xp.copyto(best, candidate, where=better)
+        code[better] = number
+        inside = inside | new_inside
+    return best, code
+
+
+def _places(code: Any, sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
+    """Where the chosen elements of windows are in the flattened spatial dimensions."""
+    xp, dims = namespace(code), len(kernel)
+    place, rest = xp.zeros((1,) * dims, "int64"), code.astype("int64")
+    step = 1
+    for i in reversed(range(dims)):
+        line = (xp.arange(code.shape[i - dims]) * stride[i] - padding[i]).reshape((-1,) + (1,) * (dims - 1 - i))
+        place = place + (line + rest % kernel[i] * dilation[i]) * step
+        rest, step = rest // kernel[i], step * sizes[i]
+    return place
+
+
 @op(grad_name=lambda *a: f"MaxPool{len(a[1])}DWithIndicesBackward0")
 def max_pool(
     input: Any, /, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
@@ -50,33 +89,17 @@ def max_pool(
     """The largest element of each window and its place in the flattened spatial dimensions (the first of
     equals).
     """
-    xp = namespace(input)
-    dims = len(kernel)
-    sizes = input.shape[-dims:]
-    out = _sizes(input.shape, kernel, stride, padding, dilation, ceil_mode)
-    lowest = xp.iinfo(input.dtype).min if input.dtype.kind in "iu" else -math.inf
-    padded = xp.pad(input, _pads(input.shape, out, kernel, stride, padding, dilation), constant_values=lowest)
-    best: Any = None
-    for offset in itertools.product(*map(range, kernel)):
-        candidate = padded[_slices(offset, out, stride, dilation)]
-        place = xp.zeros((1,) * dims, "int64")
-        for i, (o, n, m, s, p, d) in enumerate(
-            zip(offset, sizes, out, stride, padding, dilation, strict=True)
-        ):
-            line = (xp.arange(m) * s + (o * d - p)).reshape((-1,) + (1,) * (dims - 1 - i))
-            place = place * n + line
-        if best is None:
-            best = candidate.copy()
-            where = xp.broadcast_to(place, best.shape).copy()
-            # The first window element may lie in the padding, where nothing is to be found.
-            inside = _inside(xp, offset, sizes, out, stride, padding, dilation)
-            continue
-        new_inside = _inside(xp, offset, sizes, out, stride, padding, dilation)
-        better = (candidate > best) | (candidate != candidate) | (new_inside & ~inside)
-        xp.copyto(best, candidate, where=better)
-        xp.copyto(where, xp.broadcast_to(place, best.shape), where=better)
-        inside = inside | new_inside
-    return best, where
+    best, code = _largest(input, kernel, stride, padding, dilation, ceil_mode)
+    return best, _places(code, input.shape[-len(kernel) :], kernel, stride, padding, dilation)
+
+
+@op(grad_name=lambda *a: f"MaxPool{len(a[1])}DWithIndicesBackward0")
+def max_pool_compact(
+    input: Any, /, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> Any:
+    """As `max_pool`, with the number of the element in its window, a byte: for windows of at most 256."""
+    best, code = _largest(input, kernel, stride, padding, dilation, ceil_mode)
+    return best, code.astype("uint8")
 
 
 def _inside(
@@ -92,6 +115,45 @@ def _inside(
 
 max_pool.op.kept_outputs = (1,)  # the indices
 max_pool.vjp(input=lambda g, out, input_shape, kernel: unpool(g[0], input_shape, out[1], len(kernel)))
+max_pool_compact.op.kept_outputs = (1,)
+max_pool_compact.vjp(
+    input=lambda g, out, input_shape, kernel, stride, padding, dilation: unpool_compact(
+        g[0], input_shape, out[1], kernel, stride, padding, dilation
+    )
+)
+
+
+@op()
+def unpool_compact(
+    input: Any, /, shape: Ints, codes: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> Any:
+    """Zeros of `shape` to which the input is added at the elements that `max_pool_compact` found."""
+    places = _places(getattr(codes, "_array", codes), shape[-len(kernel) :], kernel, stride, padding, dilation)
+    return unpool(input, shape, places, len(kernel))
+
+
+unpool_compact.vjp(
+    input=lambda h, codes, kernel, stride, padding, dilation: pooled_compact(
+        h, codes, kernel, stride, padding, dilation
+    )
+)
+
+
+@op()
+def pooled_compact(
+    input: Any, /, codes: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> Any:
+    """The elements that `max_pool_compact` found."""
+    sizes = input.shape[-len(kernel) :]
+    places = _places(getattr(codes, "_array", codes), sizes, kernel, stride, padding, dilation)
+    return pooled(input, places, len(kernel))
+
+
+pooled_compact.vjp(
+    input=lambda g, input_shape, codes, kernel, stride, padding, dilation: unpool_compact(
+        g, input_shape, codes, kernel, stride, padding, dilation
+    )
+)
 
 
 @op(grad_name=lambda *a: f"AdaptiveMaxPool{len(a[1])}DBackward0")

@@ -114,7 +114,7 @@ bool blas_loaded() {
 }
 
 // Whether a product is OpenBLAS's: doubles, unless so few that NumPy is as quick; and large ones of floats where our tiles
-// have not been measured to be the faster, as they have with AVX2.
+// have not been measured to be its equal, as they have with AVX2.
 template <typename T>
 bool by_blas(int64_t count, int64_t m, int64_t n, int64_t k, MatrixOf<T> a, MatrixOf<T> b) {
   const bool single = sizeof(T) == sizeof(float);

@@ -53,7 +53,6 @@ def test_stacks_and_slices_of_doubles(openblas, threads, rng):
     for x, y in [
         (big[10:90, 5:77], big[:72, 50:130]),
         (big[::2], big),
-       
         (big[::2, ::2], big[:100]),
     ]:
         close(native.matmul(x, y), x @ y)

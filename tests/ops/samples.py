@@ -929,7 +929,9 @@ def _group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
 
 
 def _rms_norm(x: Any, w: Any, n: int, eps: float) -> Any:
-    return _affine(x / np.sqrt((x * x).mean(axis=tuple(range(x.ndim - n, x.ndim)), keepdims=True) + eps), w, None)
+    return _affine(
+        x / np.sqrt((x * x).mean(axis=tuple(range(x.ndim - n, x.ndim)), keepdims=True) + eps), w, None
+    )
 
 
 def _batch_norm_with_statistics(x: Any, w: Any, b: Any, eps: float) -> Any:
@@ -956,7 +958,9 @@ def _slopes(function: Callable[..., Any], g: Any, x: Any, *others: Any) -> list[
     return found
 
 
-def _norm_slopes(function: Callable[..., Any], shape: Callable[[Any], tuple[int, ...]], bias: bool = True) -> Any:
+def _norm_slopes(
+    function: Callable[..., Any], shape: Callable[[Any], tuple[int, ...]], bias: bool = True
+) -> Any:
     """The reference of a normalisation's gradients: function(x, weight, bias, *attributes)."""
 
     def slopes(g: Any, x: Any, w: Any, *attributes: Any) -> Any:

@@ -744,14 +744,15 @@ def batch_norm(
     ones.
     """
     named = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
+    channels = input._array.shape[1]
     for name, v in named:
-        if v is not None and v.numel() != input.shape[1]:
-            raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {v.numel()}")
+        if v is not None and v._array.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {v.numel()}")
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         return _norm.batch_norm_eval(input, weight, bias, running_mean._array, running_var._array, eps)
-    size = input.numel() // max(input.shape[1], 1)
+    size = input._array.size // max(channels, 1)
     if size <= 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"

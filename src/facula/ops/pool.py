@@ -76,7 +76,9 @@ def _places(code: Any, sizes: Ints, kernel: Ints, stride: Ints, padding: Ints, d
     place, rest = xp.zeros((1,) * dims, "int64"), code.astype("int64")
     step = 1
     for i in reversed(range(dims)):
-        line = (xp.arange(code.shape[i - dims]) * stride[i] - padding[i]).reshape((-1,) + (1,) * (dims - 1 - i))
+        line = (xp.arange(code.shape[i - dims]) * stride[i] - padding[i]).reshape(
+            (-1,) + (1,) * (dims - 1 - i)
+        )
         place = place + (line + rest % kernel[i] * dilation[i]) * step
         rest, step = rest // kernel[i], step * sizes[i]
     return place
@@ -128,7 +130,9 @@ def unpool_compact(
     input: Any, /, shape: Ints, codes: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> Any:
     """Zeros of `shape` to which the input is added at the elements that `max_pool_compact` found."""
-    places = _places(getattr(codes, "_array", codes), shape[-len(kernel) :], kernel, stride, padding, dilation)
+    places = _places(
+        getattr(codes, "_array", codes), shape[-len(kernel) :], kernel, stride, padding, dilation
+    )
     return unpool(input, shape, places, len(kernel))
 
 

@@ -2,8 +2,8 @@
 // of its own, and the layout of transformed weights.
 //
 // The polynomials are evaluated at 0, 1, -1, infinity (m = 2) and at 0, a, -a, b, -b, infinity (m = 4). With
-// a = 3/4 and b = 3/2, whose product is near 1, errors are a quarter of those with the usual 1 and 2, and every constant
-// below but those of `weights` is exact in float.
+// a = 3/4 and b = 3/2, whose product is near 1, errors are a quarter of those with the usual 1 and 2, and every
+// constant below but those of `weights` is exact in float.
 #pragma once
 #include "tile.h"
 #include "winograd.h"

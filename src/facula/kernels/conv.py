@@ -31,7 +31,7 @@ def _conv(
     input: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, relu: bool
 ) -> Any:
     if _fits_winograd(weight, stride, dilation, groups):
-        result = _winograd(input, weight, bias, relu, padding, False, determinism._precision == "highest")
+        result = _winograd(input, weight, bias, relu, padding, False, determinism._exact)
         if result is not NotImplemented:
             return result
     return _native.conv(input, weight, bias, stride, padding, dilation, groups, relu)
@@ -54,7 +54,7 @@ def conv_input(
 ) -> Any:
     """The op `conv_input` for float32."""
     if _fits_winograd(weight, stride, dilation, groups):
-        result = _winograd(g, weight, None, False, padding, True, determinism._precision == "highest")
+        result = _winograd(g, weight, None, False, padding, True, determinism._exact)
         # A transposed convolution may ask for another size than that of the convolution's input.
         if result is not NotImplemented and result.shape == shape:
             return result

@@ -38,7 +38,6 @@ NB_MODULE(_C, m) {
   bind_conv_weight(m);
   bind_pool(m);
   bind_norm(m);
-  bind_pointwise(m);
   bind_softmax(m);
   bind_embedding(m);
   bind_activation(m);

@@ -10,7 +10,6 @@ void bind_winograd(nanobind::module_& m);
 void bind_conv_weight(nanobind::module_& m);
 void bind_pool(nanobind::module_& m);
 void bind_norm(nanobind::module_& m);
-void bind_pointwise(nanobind::module_& m);
 void bind_softmax(nanobind::module_& m);
 void bind_embedding(nanobind::module_& m);
 void bind_activation(nanobind::module_& m);

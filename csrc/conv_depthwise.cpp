@@ -280,7 +280,7 @@ void conv_depthwise_input(const ConvShape& shape, const float* g, const float* w
             int64_t x = 0;
             if (s[2] == 2)
               for (; 2 * (x + kLanes) <= width; x += kLanes)
-                store_alternating(to + 2 * x, load(from + x), load(from + layout.lines * row + x));
+                store_pairs(to + 2 * x, load(from + x), load(from + layout.lines * row + x));
             for (; x * s[2] < width; ++x)
               for (int64_t c = 0; c < s[2] && x * s[2] + c < width; ++c)
                 to[x * s[2] + c] = from[c * layout.lines * row + x];

@@ -200,9 +200,10 @@ void sgemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bia
   }
   const Side rows{a.data, m, a.row, a.column}, columns{b.data, n, b.column, b.row};
   if (few_vectors(m, n, k, a, b, bias, relu, out)) return;
-  // Elements moved outside the tiles: packing (turning while packing counts twice) and turning the result.
-  const int64_t b_wide = k * n * (columns.index == 1 ? 1 : 2) + k * m * (rows.depth == 1 ? 0 : 1);
-  const int64_t a_wide = k * m * (rows.index == 1 ? 1 : 2) + k * n * (columns.depth == 1 ? 0 : 1) + m * n;
+  // Elements moved outside the tiles: packing (turning while packing counts twice, the narrow strips of the tall side
+  // three times) and turning the result.
+  const int64_t b_wide = k * n * (columns.index == 1 ? 1 : 2) + k * m * (rows.depth == 1 ? 0 : 3);
+  const int64_t a_wide = k * m * (rows.index == 1 ? 1 : 2) + k * n * (columns.depth == 1 ? 0 : 3) + m * n;
   if (b_wide <= a_wide)
     product(rows, columns, k, out, n, 1, nullptr, bias, relu);
   else

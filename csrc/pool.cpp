@@ -166,8 +166,8 @@ void unpool_squares(const float* g, const uint8_t* which, const PoolShape& s, fl
     const float* from = g + h * columns;
     const uint8_t* code = which + h * columns;
     const auto block = [&](int64_t j, Float v, Int c, float* above, float* below) {
-      store_alternating(above + 2 * j, c == 0 ? v : Float{}, c == 1 ? v : Float{});
-      store_alternating(below + 2 * j, c == 2 ? v : Float{}, c == 3 ? v : Float{});
+      store_pairs(above + 2 * j, c == 0 ? v : Float{}, c == 1 ? v : Float{});
+      store_pairs(below + 2 * j, c == 2 ? v : Float{}, c == 3 ? v : Float{});
     };
     int64_t j = 0;
     for (; j + kLanes <= columns; j += kLanes) block(j, load(from + j), load_bytes(code + j), upper, lower);

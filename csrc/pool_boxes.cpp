@@ -67,7 +67,7 @@ void spread(const float* share, const BoxShape& s, float* row) {
     int64_t j = 0;
     for (; j + kLanes <= columns; j += kLanes) {
       const Float v = load(share + j);
-      store_alternating(row + 2 * j, v, v);
+      store_pairs(row + 2 * j, v, v);
     }
     for (; j < columns; ++j) row[2 * j] = row[2 * j + 1] = share[j];
     return;

@@ -142,8 +142,6 @@ __attribute__((noinline)) void check_order() {
   for (int i = 0; i < kLanes; ++i) CHECK(to[i / 4 * 8 + i % 4] == picked[i]);
   store_pairs(to, rows[0], rows[1]);
   for (int i = 0; i < kLanes; ++i) CHECK(to[2 * i] == rows[0][i] && to[2 * i + 1] == rows[1][i]);
-  store_alternating(to, rows[0], rows[1]);
-  for (int i = 0; i < kLanes; ++i) CHECK(to[2 * i] == rows[0][i] && to[2 * i + 1] == rows[1][i]);
   const Float even = even_lanes(rows[0], rows[1]);
   for (int i = 0; i < kLanes; ++i) CHECK(even[i] == from[2 * i]);
   float block[kBlock * 20], columns[kBlock * 17];

@@ -343,24 +343,6 @@ FACULA_INLINE Float even_lanes(Float a, Float b) {
 #endif
 }
 
-// to[2 * i] = a[i], to[2 * i + 1] = b[i].
-FACULA_INLINE void store_alternating(float* to, Float a, Float b) {
-#if defined(__AVX512F__)
-  const __m512i low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  store(to, (Float)_mm512_permutex2var_ps((__m512)a, low, (__m512)b));
-  store(to + 16, (Float)_mm512_permutex2var_ps((__m512)a, _mm512_add_epi32(low, _mm512_set1_epi32(8)), (__m512)b));
-#elif defined(__AVX2__)
-  const __m256 low = _mm256_unpacklo_ps((__m256)a, (__m256)b), high = _mm256_unpackhi_ps((__m256)a, (__m256)b);
-  _mm256_storeu_ps(to, _mm256_permute2f128_ps(low, high, 0x20));
-  _mm256_storeu_ps(to + 8, _mm256_permute2f128_ps(low, high, 0x31));
-#elif defined(__x86_64__)
-  _mm_storeu_ps(to, _mm_unpacklo_ps((__m128)a, (__m128)b));
-  _mm_storeu_ps(to + 4, _mm_unpackhi_ps((__m128)a, (__m128)b));
-#else
-  for (int i = 0; i < kLanes; ++i) to[2 * i] = a[i], to[2 * i + 1] = b[i];
-#endif
-}
-
 // ---- one number of all lanes -----------------------------------------------------------------------------------------
 
 FACULA_INLINE float sum(Float v) {

@@ -9,7 +9,7 @@ ago. Without the native kernels there is no cache, and all figures are 0.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .kernels.cpu import native
 
@@ -110,13 +110,12 @@ def memory_stats() -> dict[str, int]:
         "reserved_bytes.all.current" and "reserved_bytes.all.peak", that with what is kept for later. And:
         "cached_bytes", what is kept for later; "cached_bytes.limit", how much may be; "hits" and "misses",
         how many arrays got kept memory, and how many took it from the system; "released_bytes", what was given
-        back to the system since the start; "weight_cache_bytes", weights that convolutions keep transformed.
+        back to the system since the start.
 
     >>> memory_stats()["cached_bytes"] >= 0
     True
     """
     found: dict[str, int] = native.memory_stats() if native is not None else {}
-    weights: Any = getattr(native, "winograd_cache_bytes", None)
     in_use, held = found.get("in_use", 0), found.get("held", 0)
     return {
         "allocated_bytes.all.current": in_use,
@@ -128,7 +127,6 @@ def memory_stats() -> dict[str, int]:
         "hits": found.get("hits", 0),
         "misses": found.get("misses", 0),
         "released_bytes": found.get("released", 0),
-        "weight_cache_bytes": weights() if weights is not None else 0,
     }
 
 
@@ -145,7 +143,7 @@ def reset_peak_memory_stats() -> None:
 
 
 def empty_cache() -> None:
-    """Give all memory that is kept for later back to the system, transformed weights too.
+    """Give all memory that is kept for later back to the system.
 
     >>> empty_cache()
     >>> memory_stats()["cached_bytes"]
@@ -153,8 +151,6 @@ def empty_cache() -> None:
     """
     if native is not None:
         native.empty_cache()
-        if hasattr(native, "winograd_cache_clear"):
-            native.winograd_cache_clear()
 
 
 def set_memory_limit(bytes: int) -> None:

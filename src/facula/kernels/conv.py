@@ -13,25 +13,18 @@ from ..ops import conv as ops
 from . import cpu
 
 Ints = tuple[int, ...]
-_native = cpu.native
-_winograd: Any = getattr(_native, "winograd", None)
+_native: Any = cpu.native
 
 
 def _fits_winograd(weight: Any, stride: Ints, dilation: Ints, groups: int) -> bool:
-    return (
-        _winograd is not None
-        and groups == 1
-        and stride == (1, 1)
-        and dilation == (1, 1)
-        and weight.shape[2:] == (3, 3)
-    )
+    return groups == 1 and stride == (1, 1) and dilation == (1, 1) and weight.shape[2:] == (3, 3)
 
 
 def _conv(
     input: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, relu: bool
 ) -> Any:
     if _fits_winograd(weight, stride, dilation, groups):
-        result = _winograd(input, weight, bias, relu, padding, False, determinism._exact)
+        result = _native.winograd(input, weight, bias, relu, padding, False, determinism._exact)
         if result is not NotImplemented:
             return result
     return _native.conv(input, weight, bias, stride, padding, dilation, groups, relu)
@@ -54,7 +47,7 @@ def conv_input(
 ) -> Any:
     """The op `conv_input` for float32."""
     if _fits_winograd(weight, stride, dilation, groups):
-        result = _winograd(g, weight, None, False, padding, True, determinism._exact)
+        result = _native.winograd(g, weight, None, False, padding, True, determinism._exact)
         # A transposed convolution may ask for another size than that of the convolution's input.
         if result is not NotImplemented and result.shape == shape:
             return result
@@ -69,11 +62,5 @@ def conv_weight(
 
 
 if _native is not None:
-    if _winograd is None:
-        ops.conv.kernel(np.ndarray)(_native.conv)
-        ops.conv_input.kernel(np.ndarray)(_native.conv_input)
-    else:
-        ops.conv.kernel(np.ndarray)(conv)
-        ops.conv_input.kernel(np.ndarray)(conv_input)
-    ops.conv_relu.kernel(np.ndarray)(conv_relu)
-    ops.conv_weight.kernel(np.ndarray)(conv_weight)
+    for _kernel in (conv, conv_relu, conv_input, conv_weight):
+        getattr(ops, _kernel.__name__).kernel(np.ndarray)(_kernel)

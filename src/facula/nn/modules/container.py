@@ -26,10 +26,10 @@ def _position(index: Any, length: int) -> int:
 
 
 _WITH_RELU = (Linear, Conv1d, Conv2d, Conv3d)
-_FORWARD = {kind: kind.forward for kind in (*_WITH_RELU, ReLU)}
+_FORWARD: dict[type, Any] = {kind: kind.forward for kind in (*_WITH_RELU, ReLU)}
 
 
-def _plain(module: Module) -> bool:
+def _plain(module: Any) -> bool:
     """Whether calling the module is just its class's `forward`: nobody looks at what goes in or comes out."""
     return not (
         module._forward_hooks
@@ -38,7 +38,7 @@ def _plain(module: Module) -> bool:
         or module._backward_pre_hooks
         or observers
         or "forward" in module.__dict__
-        or type(module).forward is not _FORWARD[type(module)]  # type: ignore[index]
+        or type(module).forward is not _FORWARD[type(module)]
     )
 
 

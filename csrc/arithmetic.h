@@ -225,6 +225,7 @@ nb::object sum_of(nb::handle input, nb::handle dim, bool keepdim, nb::handle dty
 inline nb::object sum_to(nb::handle input, nb::handle shape) {
   PyArrayObject* x = dense_array<float>(input);
   if (!x || !PyTuple_Check(shape.ptr()) || PyTuple_GET_SIZE(shape.ptr()) > PyArray_NDIM(x)) return declined();
+  if (PyArray_SIZE(x) < 64) return declined();  // NumPy adds a few numbers in PyTorch's order, and so to the same bits
   const int dimensions = static_cast<int>(PyTuple_GET_SIZE(shape.ptr())), lead = PyArray_NDIM(x) - dimensions;
   bool added[NPY_MAXDIMS];
   npy_intp sizes[NPY_MAXDIMS];

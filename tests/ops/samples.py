@@ -561,7 +561,8 @@ def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     return x.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
 
 
-record("sum_to", _sum_to, (normal(2, 3), (3,)), (normal(2, 3), (2, 1)), (normal(2, 2, 3), (1, 3)))
+record("sum_to", _sum_to, (normal(2, 3), (3,)), (normal(2, 3), (2, 1)), (normal(2, 2, 3), (1, 3)),
+       (normal(4, 17), (17,)))
 
 # ---- indexing ----------------------------------------------------------------------------------------------
 

@@ -43,7 +43,14 @@ def conv(
     /,
 ) -> Any: ...
 def conv_input(
-    g: object, weight: object, shape: object, stride: object, padding: object, dilation: object, groups: int, /
+    g: object,
+    weight: object,
+    shape: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: int,
+    /,
 ) -> Any: ...
 def add(a: object, b: object, /) -> Any: ...
 def sub(a: object, b: object, /) -> Any: ...

@@ -287,7 +287,12 @@ def _walk(
                 if (node, nr) in goal:
                     found[(node, nr)] = g if node.n_outputs == 1 else g[nr]
         plan = node.plan
-        if plain and g is not None and plan is not None and not (node.hooks or node.op.sequence or plan.joint):
+        if (
+            plain
+            and g is not None
+            and plan is not None
+            and not (node.hooks or node.op.sequence or plan.joint)
+        ):
             _step(node, g, pending, arrived)
             if not keep:
                 node.release()

@@ -1,8 +1,7 @@
-"""Adapters to the native CPU kernels: overrides of ops for NumPy arrays.
+"""The extension `facula._C` if it is there, its threads, and byte images to float.
 
-Each function takes raw arrays and returns a new array, or `NotImplemented` where the extension `facula._C` is
-missing or does not cover the case (another dtype, a stride, a processor without AVX2): then the op's ordinary
-definition runs. Nothing here changes a result beyond rounding; tests hold every kernel to a NumPy reference.
+The modules beside this one register its kernels on the ops they override. A kernel returns `NotImplemented` for what it
+does not cover (another dtype, another layout): then the op's ordinary definition runs.
 """
 
 from __future__ import annotations
@@ -94,8 +93,6 @@ def _set_blas_threads(count: int) -> None:
             function.argtypes, function.restype = [ctypes.c_int], None
             function(count)
             return
-
-
 
 
 # ---- images ------------------------------------------------------------------------------------------------

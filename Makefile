@@ -41,7 +41,7 @@ $(PARITY)/.torch: pyproject.toml | $(PARITY)/bin/python
 
 # Not editable: comparisons and timings are of the package as a user installs it.
 $(PARITY)/.facula: $(NATIVE) $(SOURCE) | $(PARITY)/.torch
-	$(PARITY)/bin/python $(PIP) --force-reinstall --no-deps .
+	$(PARITY)/bin/python -m pip uninstall --quiet --yes facula
 	$(PARITY)/bin/python $(PIP) '.[parity]'
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import facula
@@ -55,3 +56,57 @@ def test_bad_pairs():
         nn.ModuleDict([(1, 2, 3)])
     with pytest.raises(TypeError, match="string"):
         nn.ParameterDict({3: 1})
+
+
+def close(a, b):
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-5, atol=1e-5)
+
+
+LAYERS = {
+    "linear": (lambda: nn.Linear(6, 5), (4, 6)),
+    "linear, no bias": (lambda: nn.Linear(6, 5, bias=False), (2, 3, 6)),
+    "conv1d": (lambda: nn.Conv1d(3, 4, 3, padding=1), (2, 3, 9)),
+    "conv2d": (lambda: nn.Conv2d(3, 4, 3, stride=2, padding=1, padding_mode="reflect"), (2, 3, 9, 8)),
+    "conv2d, single": (lambda: nn.Conv2d(3, 4, 3, padding="same"), (3, 9, 8)),
+    "conv3d": (lambda: nn.Conv3d(2, 4, 2, groups=2, bias=False), (1, 2, 4, 5, 3)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_layer_and_the_relu_behind_it_are_what_they_are_one_after_the_other(name, inplace):
+    make, shape = LAYERS[name]
+    facula.manual_seed(1)
+    layer = make()
+    x = facula.randn(*shape, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    together = nn.Sequential(layer, nn.ReLU(inplace))(x)
+    assert together.grad_fn.name() == "ReluBackward0"
+    apart = facula.relu(layer(y))
+    close(together, apart)
+    g = facula.randn(*together.shape)
+    first = facula.autograd.grad(together, [x, *layer.parameters()], g)
+    second = facula.autograd.grad(apart, [y, *layer.parameters()], g)
+    for a, b in zip(first, second, strict=True):
+        close(a, b)
+
+
+def test_whoever_watches_a_layer_sees_its_own_result():
+    seen = []
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU())
+    handle = model[0].register_forward_hook(lambda module, args, out: seen.append(out.min().item()))
+    x = facula.randn(50, 3)
+    with_hook = model(x)
+    assert seen and seen[0] < 0
+    handle.remove()
+    close(model(x), with_hook)
+
+    class Doubled(nn.Linear):
+        def forward(self, input):
+            return 2 * super().forward(input)
+
+    layer = Doubled(3, 4)
+    close(nn.Sequential(layer, nn.ReLU())(x), facula.relu(layer(x)))
+    plain = nn.Linear(3, 4)
+    plain.forward = lambda input: input + 1
+    close(nn.Sequential(plain, nn.ReLU())(x), facula.relu(x + 1))

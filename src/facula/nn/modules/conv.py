@@ -117,6 +117,8 @@ class _ConvNd(Module):
         return F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), 0
 
     def _with_relu(self, input: Tensor) -> Tensor:
+        if input.ndim == len(self.kernel_size) + 1:  # without a batch: the ReLU comes after its removal
+            return F.relu(self.forward(input))
         input, padding = self._padded(input)
         return convolve(
             len(self.kernel_size), input, self.weight, self.bias, self.stride, padding, self.dilation,

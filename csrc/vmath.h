@@ -89,7 +89,7 @@ FACULA_INLINE Float log1p_unit(Float t) {
 FACULA_INLINE Float log(Float x) {
   const Int tiny = x < 1.17549435e-38f;
   const Float scaled = tiny ? x * 8388608.0f : x;  // 2^23: subnormal numbers become normal
-  const Int bits = (Int)scaled - 0x3f3504f3;       // sqrt(1/2)
+  const Int bits = ((Int)scaled & 0x7fffffff) - 0x3f3504f3;  // sqrt(1/2); what is negative is dealt with below
   const Int exponent = (bits >> 23) - (tiny & 23);
   const Float m = (Float)((bits & 0x007fffff) + 0x3f3504f3), n = to_float(exponent);
   const Float f = m - 1.0f, s = f / (f + 2.0f), w = s * s;
